@@ -1,0 +1,90 @@
+#pragma once
+// The writer threads (30-ledger.md "Writing to disk"). Each file is owned by exactly one of them: its one connection
+// writes and checkpoints. A writer drains a file's queue (up to 512 operations) into one transaction, each operation in a
+// SAVEPOINT so that a failure fails that one alone, COMMITs with synchronous=FULL, and only then tells the callers.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/error.h"
+#include "daemon/domain/chain.h"
+#include "daemon/store/connection.h"
+
+namespace govctl::store {
+
+enum class FileKind { catalog, org };
+
+// What an operation sees: the file's connection inside the open transaction, and the heads of its chains, which the
+// append functions (store/chain_rows.h) move on. A savepoint that is rolled back puts the heads back.
+class Transaction {
+ public:
+  Transaction(Connection& connection, const OrgId& org) : connection_(connection), org_(org) {}
+  Connection& connection() { return connection_; }
+  [[nodiscard]] const OrgId& org() const { return org_; }  // empty in the catalog
+  domain::ChainHead& head(domain::ChainTable table) { return heads_[static_cast<std::size_t>(table)]; }
+  std::array<domain::ChainHead, domain::chain_table_count>& heads() { return heads_; }
+
+ private:
+  Connection& connection_;
+  OrgId org_;
+  std::array<domain::ChainHead, domain::chain_table_count> heads_{};
+};
+
+using Work = std::move_only_function<Result<void>(Transaction&)>;
+// Called once on the writer's thread, after COMMIT or with the Error: must not block.
+using Done = std::move_only_function<void(Result<void>)>;
+
+enum class Queue {
+  bounded,  // reserve and administrators' changes: refused with unavailable when the queue is full
+  settle,   // never refused: each hold owns its slot
+};
+
+class File;  // one open file of a writer
+
+struct WriterOptions {
+  unsigned threads = 2;
+  std::size_t queue_limit = 10'000;  // bounded operations waiting per file
+  std::size_t batch = 512;
+  std::int64_t min_free_bytes = std::int64_t{64} << 20;  // below it, bounded operations get unavailable
+};
+
+class Writers {
+ public:
+  // `fatal` is called once on a failed fsync or I/O error that leaves the disk's state unknown: the daemon must stop.
+  Writers(WriterOptions options, const Clock& clock, std::function<void(const Error&)> fatal);
+  // Runs what is queued, then stops: settles are not lost.
+  ~Writers();
+  Writers(const Writers&) = delete;
+  Writers& operator=(const Writers&) = delete;
+
+  // Opens or creates the file at `path`, migrates it, reads the heads of its chains, and gives it to a writer. Blocking.
+  // corrupt when it is damaged, conflict when it is newer than this program.
+  Result<std::shared_ptr<File>> open(const std::string& path, FileKind kind, const OrgId& org);
+  // Waits for what is queued, then closes the file. Blocking.
+  void close(const std::shared_ptr<File>& file);
+
+  // Any thread; does not block on the disk. `done` may be empty.
+  void submit(File& file, Queue queue, Work work, Done done);
+  // Waits for the commit; for start-up and tests, never on an io_context's thread.
+  Result<void> run(File& file, Work work);
+
+  // The heads as of the last COMMIT.
+  [[nodiscard]] std::array<domain::ChainHead, domain::chain_table_count> committed_heads(const File& file) const;
+  [[nodiscard]] const std::string& path(const File& file) const;
+  [[nodiscard]] std::size_t queued(const File& file) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace govctl::store

@@ -1,0 +1,27 @@
+#pragma once
+// From usage to money, exact (30-ledger.md "Figures").
+
+#include <string_view>
+
+#include "daemon/domain/config.h"
+
+namespace govctl::domain {
+
+// The row whose model is `model`, else `model` without its date suffix (-2024-08-06, -20240806, -0613); null: no price.
+const ModelPrice* find_price(const std::vector<ModelPrice>& rows, std::string_view provider, std::string_view model);
+// `model` without its date suffix, or `model` itself.
+std::string_view without_date(std::string_view model);
+
+// The price a kind is charged at. Kinds that have no row of their own are charged as the kind they are part of
+// (cache kinds as input, reasoning and audio_out as output, audio_in as input); request and search as nothing.
+KindPrice price_of(const ModelPrice& row, PriceKind kind);
+
+// What `usage` costs. Empty when a figure is out of range: an upstream fault.
+std::optional<Cost> cost_of(const ModelPrice& row, const Usage& usage);
+
+// The dearest a call can be: every input token at the dearest input kind, every output token at the dearest output kind,
+// `choices` times the output, and the fee per request.
+std::optional<Cost> worst_case(const ModelPrice& row, std::int64_t input_tokens, std::int64_t output_tokens,
+                               std::int64_t choices);
+
+}  // namespace govctl::domain

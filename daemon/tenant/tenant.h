@@ -1,0 +1,182 @@
+#pragma once
+// An org at run time: its file, its snapshot of rules, its meters. reserve and settle are the only ways in which a call
+// moves money.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "daemon/domain/admission.h"
+#include "daemon/secrets/secrets.h"
+#include "daemon/store/money.h"
+#include "daemon/store/verify.h"
+#include "daemon/store/writer.h"
+#include "daemon/tenant/file_work.h"
+#include "daemon/tenant/snapshot.h"
+
+namespace govctl::tenant {
+
+class Tenant;
+class Hold;
+
+// Who is calling: found in memory, under one snapshot.
+struct Caller {
+  std::shared_ptr<Tenant> tenant;
+  std::shared_ptr<const Snapshot> snapshot;
+  const Node* key = nullptr;
+};
+
+// Settled and held, of one node of the tree.
+struct Spend {
+  Credits total, month, day, held;
+  [[nodiscard]] Credits of(domain::Period period) const;
+};
+
+struct Balance {
+  Credits balance, reserved;
+};
+
+// The facts of one call that its hold and its usage event need.
+struct CallFacts {
+  Caller caller;
+  RequestId request_id;
+  std::string client_request_id;
+  std::string dialect;
+  domain::Ask ask;
+  std::string user, session, tags;
+  Timestamp began;
+  std::int64_t began_steady = 0;
+};
+
+// Where a call may go: provider, price and credential joined.
+struct Route {
+  std::shared_ptr<const domain::PlatformConfig> platform;  // owns what the pointers name
+  const domain::Provider* provider = nullptr;
+  const domain::ModelPrice* price = nullptr;
+  std::string upstream_model;
+  std::shared_ptr<const secrets::Secret> credential;  // null where the provider needs none
+};
+// Finds the provider from the model's name, its price and the org's credential; a refusal names the govctl command.
+std::expected<Route, domain::Refusal> route(const Caller& caller, std::string_view model);
+
+struct RateState {
+  domain::Cause cause = domain::Cause::rpm;  // rpm, tpm
+  std::int64_t limit = 0, remaining = 0, reset_s = 0;
+};
+
+struct HoldFacts;
+
+// Money held for one call. Whoever owns it must settle it; destroyed unsettled, it settles itself from what was noted.
+class Hold {
+ public:
+  explicit Hold(std::unique_ptr<HoldFacts> facts);
+  Hold(Hold&&) noexcept;
+  Hold& operator=(Hold&&) = delete;
+  ~Hold();
+
+  // What the upstream may produce for each choice; set in the request when it differs from what was asked.
+  [[nodiscard]] std::int64_t output_tokens() const;
+  [[nodiscard]] bool clamped() const;
+  [[nodiscard]] Credits reserved() const;
+  // Noted in passing.
+  [[nodiscard]] domain::Outcome& outcome();
+  // Writes usage event, ledger entry and the end of the reservation; durable when it returns. Once. An error leaves the
+  // reservation, which the next start settles.
+  asio::awaitable<Result<domain::Charge>> settle();
+
+ private:
+  std::unique_ptr<HoldFacts> facts_;
+};
+
+class Tenant : public std::enable_shared_from_this<Tenant> {
+ public:
+  // Opens the file, rebuilds memory, settles what a crash left open. Blocking.
+  static Result<std::shared_ptr<Tenant>> open(const OrgId& id, const std::string& path, const Services& services);
+  ~Tenant();
+  Tenant(const Tenant&) = delete;
+  Tenant& operator=(const Tenant&) = delete;
+
+  [[nodiscard]] const OrgId& id() const { return id_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+  [[nodiscard]] store::File& file() const { return *file_; }
+
+  // --- what administrators do -------------------------------------------------------------------------------------
+  // Runs `work` in the org file's writer, in a savepoint: the change and its audit row (store::append_audit) together.
+  // The new snapshot is built in the same operation and is in force when this returns. dry_run: all is done, then
+  // rolled back; the value is returned all the same.
+  template <class T>
+  asio::awaitable<Result<T>> change(std::move_only_function<Result<T>(store::Transaction&)> work, bool dry_run) {
+    return change_file<T>(std::move(work), dry_run, [this](store::Work wrapped, bool dry) {
+      return commit_change(std::move(wrapped), dry);
+    });
+  }
+  // Runs `work` on a query_only connection in the pool of blocking threads.
+  template <class T>
+  asio::awaitable<Result<T>> read(std::move_only_function<Result<T>(store::Connection&)> work) {
+    return read_file<T>(services_, path_, std::move(work));
+  }
+  // Purchase, adjustment, refund: the entry and its audit row in one transaction; the balance in memory follows after
+  // COMMIT. insufficient_credits when the balance would fall below zero and allow_negative is not set; invalid when it
+  // would leave ±2^62. A replay of the same idempotency key returns the stored entry and changes nothing.
+  asio::awaitable<Result<store::Appended>> append(domain::LedgerEntry entry, domain::AuditRecord audit,
+                                                  bool allow_negative, bool dry_run);
+  // Returns the money of one call, `amount` of it or what is left. conflict when that is more than is left, not_found
+  // for an unknown call. Restores budgets of the period in which the call was charged, while it lasts.
+  asio::awaitable<Result<store::Appended>> refund(RequestId request, std::optional<Credits> amount,
+                                                  std::string idempotency_key, std::string reason,
+                                                  domain::AuditRecord audit, bool dry_run);
+
+  [[nodiscard]] Balance balance() const;
+  [[nodiscard]] Spend spend(const Uuid& node) const;  // zeros for what has spent nothing
+  // Settled spend has reached an auto_disable budget that covers this agent.
+  [[nodiscard]] bool exhausted(const Snapshot& snapshot, const Node& agent) const;
+
+  // --- credentials ---------------------------------------------------------------------------------------------------
+  // Seals under the org's data key; call before change(). `row` is the credential's id.
+  struct Sealed {
+    std::int64_t data_key_id = 0;
+    std::vector<std::uint8_t> bytes;
+  };
+  [[nodiscard]] Result<Sealed> seal(const secrets::Secret& plain, const std::string& provider,
+                                    const CredentialId& row) const;
+  // The org's active credential for the provider, opened; no_credential when there is none.
+  [[nodiscard]] Result<std::shared_ptr<const secrets::Secret>> credential(const Snapshot& snapshot,
+                                                                          std::string_view provider) const;
+
+  // --- one call ------------------------------------------------------------------------------------------------------
+  // Checks the rules, then money and rates in one step, waits up to 5 s for calls in flight where that can help, and
+  // makes the hold durable. On the caller's io_context.
+  asio::awaitable<std::expected<Hold, domain::Refusal>> reserve(const CallFacts& facts, const Route& route);
+  // The usage event of a call that was refused. Durable when this returns true; else it is in the log only.
+  asio::awaitable<bool> record_refusal(const CallFacts& facts, const domain::Refusal& refusal, const Route* route);
+  // Writes the refusals that were folded; called once a second.
+  void flush_refusals();
+
+  [[nodiscard]] std::size_t inflight() const;
+  // The lines that a key's next call would meet, for x-ratelimit headers and budgets' figures.
+  [[nodiscard]] std::vector<RateState> rate_states(const Snapshot& snapshot, const Node& key) const;
+
+ private:
+  friend class Hold;
+  friend class Registry;
+  struct State;
+  struct Waiter;
+  Tenant(OrgId id, std::string path, const Services& services);
+  asio::awaitable<Result<void>> commit_change(store::Work work, bool dry_run);
+  // Queues the settlement; `done` after COMMIT.
+  domain::Charge settle(HoldFacts& hold, store::Done done);
+
+  OrgId id_;
+  std::string path_;
+  Services services_;
+  std::shared_ptr<store::File> file_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace govctl::tenant

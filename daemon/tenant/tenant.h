@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "daemon/domain/admission.h"
+#include "daemon/domain/settlement.h"
 #include "daemon/secrets/secrets.h"
 #include "daemon/store/money.h"
 #include "daemon/store/verify.h"

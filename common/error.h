@@ -1,6 +1,6 @@
 #pragma once
-// The one error table. A Code is what happened; the table says its word on the wire, its HTTP status and govctl's exit
-// code (50-cli.md). Between rooms errors are values: Result<T>.
+// The one error table. A Code is what happened; the table says its word on the wire, its HTTP status and
+// govctl's exit code (50-cli.md). Between rooms errors are values: Result<T>.
 
 #include <cstdint>
 #include <expected>
@@ -32,8 +32,10 @@ enum class Code : std::uint8_t {
   timeout,
   corrupt,
   internal,
-  unreachable,    // govctl only: no daemon answers on the socket
-  no_permission,  // govctl only: the socket refuses this user
+  unreachable,      // govctl only: no daemon answers on the socket
+  no_permission,    // govctl only: the socket refuses this user
+  version_differs,  // govctl only: the daemon speaks another API major
+  cancelled,        // govctl only: a question was answered with no
 };
 
 struct CodeFacts {
@@ -58,7 +60,8 @@ template <class T>
 using Result = std::expected<T, Error>;
 
 // return fail(Code::not_found, "no org named 'acme'", "govctl org list");
-inline std::unexpected<Error> fail(Code code, std::string message, std::string next = {}, std::string details = {}) {
+inline std::unexpected<Error> fail(Code code, std::string message, std::string next = {},
+                                   std::string details = {}) {
   return std::unexpected(Error{code, std::move(message), std::move(next), std::move(details)});
 }
 

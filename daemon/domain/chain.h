@@ -1,7 +1,13 @@
 #pragma once
-// The hash chain of ledger, usage_events and audit_logs (30-ledger.md "Chain"): hash = SHA-256(previous hash || columns).
-// Each column is length-prefixed binary, integers 8 bytes big-endian, NULL distinct from empty. `enc` names the frozen
-// column list, so that a later column breaks no old row. Genesis = SHA-256("govctl" || org id || table).
+// The hash chain of ledger, usage_events and audit_logs (30-ledger.md "Chain"): hash = SHA-256(previous hash ||
+// columns). Each column is length-prefixed binary, integers 8 bytes big-endian, NULL distinct from empty.
+// Genesis = SHA-256("govctl" || org id (16 bytes) || table name).
+//
+// A column's bytes: its type ('i' integer, 't' text, 'b' blob, 'n' NULL), the length of its content (4 bytes,
+// big-endian), its content. The columns are those of the list that the row's `enc` names, from `seq` to `enc`
+// itself, in order; `hash` is left out. The lists stand in store/chain_rows.cpp, and both the writer and verify
+// encode by them. A list is frozen: a later column makes a new list with the next number, so that it breaks no
+// old row.
 
 #include <array>
 #include <cstdint>
@@ -32,8 +38,8 @@ struct ChainHead {
   bool operator==(const ChainHead&) const = default;
 };
 
-// Appends columns to a row's encoding. Used by the writer (from records) and by verify (from database columns), so that
-// both give the same bytes.
+// Appends columns to a row's encoding. Used by the writer (from records) and by verify (from database columns),
+// so that both give the same bytes.
 class RowEncoder {
  public:
   void integer(std::int64_t value);
@@ -45,7 +51,8 @@ class RowEncoder {
   void clear() { bytes_.clear(); }
 
  private:
-  void prefix(char type, std::size_t size);
+  // Appends a column's prefix and room for its content: where the content goes.
+  std::uint8_t* grow(char type, std::size_t size);
   std::vector<std::uint8_t> bytes_;
 };
 

@@ -53,9 +53,11 @@ struct CallFlags {
   void set(CallFlag flag) { bits |= 1U << static_cast<unsigned>(flag); }
   [[nodiscard]] bool has(CallFlag flag) const { return (bits >> static_cast<unsigned>(flag) & 1U) != 0; }
   [[nodiscard]] std::string text() const;
+  static std::optional<CallFlags> parse(std::string_view text);  // what text() gives
 };
 
-// One authenticated call, however it ended. Text that is empty is NULL in the database, but for the NOT NULL columns.
+// One authenticated call, however it ended. Text that is empty is NULL in the database, but for the NOT NULL
+// columns.
 struct UsageEvent {
   RequestId request_id;
   std::string client_request_id;

@@ -1,6 +1,6 @@
 #pragma once
-// The rows of money: reservations, usage events, the ledger, the audit log. Writing functions run inside an operation of
-// the file's writer; reading ones on any connection.
+// The rows of money: reservations, usage events, the ledger, the audit log. Writing functions run inside an
+// operation of the file's writer; reading ones on any connection.
 
 #include <optional>
 #include <vector>
@@ -10,20 +10,23 @@
 
 namespace govctl::store {
 
-// --- a call -------------------------------------------------------------------------------------------------------
+// --- a call
+// -------------------------------------------------------------------------------------------------------
 Result<void> insert_reservation(Transaction& tx, const domain::Reservation& reservation);
-// In the caller's savepoint: the usage event; the ledger entry when credits were charged (type USAGE_DEDUCTION, amount
-// negative, idempotency key "call:<request id>", actor "gateway"); the reservation deleted.
+// In the caller's savepoint: the usage event; the ledger entry when credits were charged (type USAGE_DEDUCTION,
+// amount negative, idempotency key "call:<request id>", actor "gateway"); the reservation deleted.
 Result<void> settle_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group);
 // A refused call: the usage event alone.
 Result<void> insert_event(Transaction& tx, const domain::UsageEvent& event);
-// The rules a decision rested on, once (INSERT OR IGNORE). The id is the first 8 bytes of SHA-256(rules) as an integer.
+// The rules a decision rested on, once (INSERT OR IGNORE). The id is the first 8 bytes of SHA-256(rules) as an
+// integer.
 std::int64_t rules_id_of(std::string_view rules);
 Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rules);
 
 Result<std::vector<domain::Reservation>> open_reservations(Connection& connection);
 
-// --- the ledger ----------------------------------------------------------------------------------------------------
+// --- the ledger
+// ----------------------------------------------------------------------------------------------------
 struct Appended {
   std::int64_t seq = 0;
   domain::LedgerEntry entry;  // as stored
@@ -32,21 +35,24 @@ struct Appended {
 };
 // idempotency_mismatch when the key was used with other content (group, amount, type, request, metadata).
 Result<Appended> append_entry(Transaction& tx, const domain::LedgerEntry& entry);
-Result<Credits> ledger_sum(Connection& connection, const BillingGroupId& group);  // SELECT sum(amount): the balance
+Result<Credits> ledger_sum(Connection& connection,
+                           const BillingGroupId& group);  // SELECT sum(amount): the balance
 // What REFUND entries of this call add up to.
 Result<Credits> refunded(Connection& connection, const RequestId& request);
 
 Result<void> append_audit(Transaction& tx, const domain::AuditRecord& record);
 
-// --- what start-up rebuilds memory from ------------------------------------------------------------------------------
-// Settled spend by key: charges since each instant, less refunds of calls charged since that instant.
+// --- what start-up rebuilds memory from
+// ------------------------------------------------------------------------------ Settled spend by key: charges
+// since each instant, less refunds of calls charged since that instant.
 struct KeySpend {
   domain::Scope scope;
   Credits total, month, day;
 };
 Result<std::vector<KeySpend>> spend_by_key(Connection& connection, Timestamp day_start, Timestamp month_start);
 
-// --- reading ---------------------------------------------------------------------------------------------------------
+// --- reading
+// ---------------------------------------------------------------------------------------------------------
 struct StoredEntry {
   std::int64_t seq = 0;
   domain::LedgerEntry entry;
@@ -86,7 +92,8 @@ struct StoredEvent {
   domain::UsageEvent event;
   domain::Hash hash{};
 };
-Result<Rows<StoredEvent>> read_usage(Connection& connection, const UsageFilter& filter, const Page& page);  // newest first
+Result<Rows<StoredEvent>> read_usage(Connection& connection, const UsageFilter& filter,
+                                     const Page& page);  // newest first
 Result<std::optional<StoredEvent>> find_event(Connection& connection, const RequestId& request);
 
 enum class UsageBy { agent, model, key, user, provider };
@@ -105,6 +112,7 @@ struct AuditFilter {
   Window window;
   std::string actor, event, resource;  // event "agent.*" is a prefix; resource matches id, name or type
 };
-Result<Rows<StoredAudit>> read_audit(Connection& connection, const AuditFilter& filter, const Page& page);  // newest first
+Result<Rows<StoredAudit>> read_audit(Connection& connection, const AuditFilter& filter,
+                                     const Page& page);  // newest first
 
 }  // namespace govctl::store

@@ -1,44 +1,53 @@
 #pragma once
-// The writer threads (30-ledger.md "Writing to disk"). Each file is owned by exactly one of them: its one connection
-// writes and checkpoints. A writer drains a file's queue (up to 512 operations) into one transaction, each operation in a
-// SAVEPOINT so that a failure fails that one alone, COMMITs with synchronous=FULL, and only then tells the callers.
+// The writer threads (30-ledger.md "Writing to disk"). Each file is owned by exactly one of them: its one
+// connection writes and checkpoints. A writer drains a file's queue (up to 512 operations) into one
+// transaction, each operation in a SAVEPOINT so that a failure fails that one alone, COMMITs with
+// synchronous=FULL, and only then tells the callers.
 
-#include <atomic>
-#include <condition_variable>
+#include <array>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "common/clock.h"
 #include "common/error.h"
 #include "daemon/domain/chain.h"
 #include "daemon/store/connection.h"
+#include "daemon/store/migrations.h"
 
 namespace govctl::store {
 
-enum class FileKind { catalog, org };
+// Where a file's chains stand.
+struct Heads {
+  std::array<domain::ChainHead, domain::chain_table_count> chain{};
+  // What the rows up to the head add up to: the ledger's amounts, the events' credits charged, 0 for the audit
+  // log. Never stored but signed in an anchor; for the bounds of a balance and for anchors.
+  std::array<std::int64_t, domain::chain_table_count> sum{};
+  bool operator==(const Heads&) const = default;
+};
 
-// What an operation sees: the file's connection inside the open transaction, and the heads of its chains, which the
-// append functions (store/chain_rows.h) move on. A savepoint that is rolled back puts the heads back.
+// What an operation sees: the file's connection inside the open transaction, and the heads of its chains, which
+// the append functions (store/chain_rows.h) move on. A savepoint that is rolled back puts the heads back.
 class Transaction {
  public:
   Transaction(Connection& connection, const OrgId& org) : connection_(connection), org_(org) {}
   Connection& connection() { return connection_; }
   [[nodiscard]] const OrgId& org() const { return org_; }  // empty in the catalog
-  domain::ChainHead& head(domain::ChainTable table) { return heads_[static_cast<std::size_t>(table)]; }
-  std::array<domain::ChainHead, domain::chain_table_count>& heads() { return heads_; }
+  domain::ChainHead& head(domain::ChainTable table) { return heads_.chain[static_cast<std::size_t>(table)]; }
+  std::int64_t& sum(domain::ChainTable table) { return heads_.sum[static_cast<std::size_t>(table)]; }
+  Heads& heads() { return heads_; }
+  domain::RowEncoder& encoder() { return encoder_; }  // kept for its memory
 
  private:
   Connection& connection_;
   OrgId org_;
-  std::array<domain::ChainHead, domain::chain_table_count> heads_{};
+  Heads heads_;
+  domain::RowEncoder encoder_;
 };
 
+// May be run a second time after everything was rolled back (a settle, when the disk was full and room was
+// made): it leaves what it captured as it is.
 using Work = std::move_only_function<Result<void>(Transaction&)>;
 // Called once on the writer's thread, after COMMIT or with the Error: must not block.
 using Done = std::move_only_function<void(Result<void>)>;
@@ -55,19 +64,22 @@ struct WriterOptions {
   std::size_t queue_limit = 10'000;  // bounded operations waiting per file
   std::size_t batch = 512;
   std::int64_t min_free_bytes = std::int64_t{64} << 20;  // below it, bounded operations get unavailable
+  std::int64_t ballast_bytes = std::int64_t{16}
+                               << 20;  // kept beside the org files, freed for settles on a full disk
 };
 
 class Writers {
  public:
-  // `fatal` is called once on a failed fsync or I/O error that leaves the disk's state unknown: the daemon must stop.
+  // `fatal` is called once on a failed fsync or I/O error that leaves the disk's state unknown: the daemon must
+  // stop.
   Writers(WriterOptions options, const Clock& clock, std::function<void(const Error&)> fatal);
   // Runs what is queued, then stops: settles are not lost.
   ~Writers();
   Writers(const Writers&) = delete;
   Writers& operator=(const Writers&) = delete;
 
-  // Opens or creates the file at `path`, migrates it, reads the heads of its chains, and gives it to a writer. Blocking.
-  // corrupt when it is damaged, conflict when it is newer than this program.
+  // Opens or creates the file at `path`, migrates it, reads the heads of its chains, and gives it to a writer.
+  // Blocking. corrupt when it is damaged, conflict when it is newer than this program.
   Result<std::shared_ptr<File>> open(const std::string& path, FileKind kind, const OrgId& org);
   // Waits for what is queued, then closes the file. Blocking.
   void close(const std::shared_ptr<File>& file);
@@ -78,7 +90,9 @@ class Writers {
   Result<void> run(File& file, Work work);
 
   // The heads as of the last COMMIT.
-  [[nodiscard]] std::array<domain::ChainHead, domain::chain_table_count> committed_heads(const File& file) const;
+  [[nodiscard]] std::array<domain::ChainHead, domain::chain_table_count> committed_heads(
+      const File& file) const;
+  [[nodiscard]] Heads committed(const File& file) const;  // with the sums, at one instant
   [[nodiscard]] const std::string& path(const File& file) const;
   [[nodiscard]] std::size_t queued(const File& file) const;
 

@@ -93,7 +93,8 @@ CREATE TABLE anchors(
   hash BLOB NOT NULL,
   sum INTEGER NOT NULL,
   signature BLOB NOT NULL,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  UNIQUE(table_name, seq)
 ) STRICT;
 
 CREATE TRIGGER audit_logs_no_update BEFORE UPDATE ON audit_logs

@@ -267,6 +267,8 @@ CREATE TABLE usage_events(
   hash BLOB NOT NULL CHECK(length(hash) = 32)
 ) STRICT;
 CREATE INDEX usage_events_time ON usage_events(created_at);
+-- What start-up rebuilds the counters from, without reading the rows.
+CREATE INDEX usage_events_spend ON usage_events(key_id, created_at, credits_charged) WHERE credits_charged > 0;
 
 CREATE TABLE audit_logs(
   seq INTEGER PRIMARY KEY,
@@ -297,7 +299,8 @@ CREATE TABLE anchors(
   hash BLOB NOT NULL,
   sum INTEGER NOT NULL,
   signature BLOB NOT NULL,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  UNIQUE(table_name, seq)
 ) STRICT;
 
 CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger is append-only'); END;

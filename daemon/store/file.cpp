@@ -1,0 +1,213 @@
+#include "daemon/store/file.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <cerrno>
+
+#include "daemon/store/chain_rows.h"
+#include "daemon/store/file_system.h"
+#include "daemon/telemetry/log.h"
+
+namespace govctl::store {
+namespace {
+
+constexpr const char* begin_sql = "BEGIN IMMEDIATE";
+constexpr const char* commit_sql = "COMMIT";
+constexpr const char* rollback_sql = "ROLLBACK";
+constexpr const char* savepoint_sql = "SAVEPOINT operation";
+constexpr const char* rollback_to_sql = "ROLLBACK TO operation";
+constexpr const char* release_sql = "RELEASE operation";
+
+constexpr int checkpoint_pages = 4'096;  // 16 MiB of 4 KiB pages
+
+Error damaged(const std::string& path) {
+  return Error{
+      Code::corrupt, fmt::format("{} is damaged: it is left alone until it is restored", path), {}, {}};
+}
+Error disk_full() { return Error{Code::unavailable, "the disk is full", {}, {}}; }
+Error disk_failed() { return Error{Code::unavailable, "writing to the disk failed", {}, {}}; }
+
+bool breaks_the_batch(int code) {
+  return code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB ||
+         code == SQLITE_NOMEM;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<File>> File::open(const std::string& path, FileKind kind, const OrgId& org,
+                                         const WriterOptions& options, const Clock& clock,
+                                         std::shared_ptr<Ballast> ballast) {
+  auto connection = Connection::open(path, Access::write);
+  if (!connection) return std::unexpected(connection.error());
+  if (auto migrated = migrate(**connection, path, kind); !migrated) return std::unexpected(migrated.error());
+  auto heads = read_heads(**connection, kind, org);
+  if (!heads) return std::unexpected(heads.error());
+  std::shared_ptr<File> file(new File(path, org, std::move(*connection), options, clock, std::move(ballast)));
+  file->transaction_.heads() = *heads;
+  file->committed_ = *heads;
+  file->mend_ballast();
+  return file;
+}
+
+File::File(std::string path, const OrgId& org, std::unique_ptr<Connection> connection,
+           const WriterOptions& options, const Clock& clock, std::shared_ptr<Ballast> ballast)
+    : path_(std::move(path)),
+      connection_(std::move(connection)),
+      options_(options),
+      clock_(clock),
+      ballast_(std::move(ballast)),
+      transaction_(*connection_, org) {
+  const auto note_log = [](void* pages, sqlite3*, const char*, int in_log) {
+    *static_cast<int*>(pages) = in_log;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(connection_->database().getHandle(), note_log, &log_pages_);
+}
+
+File::~File() = default;
+
+Heads File::committed() const {
+  const std::scoped_lock lock(heads_mutex_);
+  return committed_;
+}
+
+Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void>>& results) {
+  results.assign(batch.size(), {});
+  if (quarantined_) {
+    results.assign(batch.size(), std::unexpected(*quarantined_));
+    return {};
+  }
+  runs_.assign(batch.size(), true);
+  bool settles = false;
+  const bool room = room_left();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    settles = settles || batch[i].queue == Queue::settle;
+    if (room || batch[i].queue == Queue::settle) continue;
+    runs_[i] = false;
+    results[i] = std::unexpected(disk_full());
+  }
+
+  int code = attempt(batch, results, runs_);
+  if (code == SQLITE_FULL && settles && ballast_ && ballast_->release()) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!runs_[i] || batch[i].queue == Queue::settle) continue;
+      runs_[i] = false;
+      results[i] = std::unexpected(disk_full());
+    }
+    code = attempt(batch, results, runs_);
+  }
+  if (code == SQLITE_OK) {
+    const std::scoped_lock lock(heads_mutex_);
+    committed_ = transaction_.heads();
+    return {};
+  }
+
+  Error error{Code::unavailable, "the database cannot be used now", {}, {}};
+  if (code == SQLITE_FULL) error = disk_full();
+  if (code == SQLITE_IOERR) error = disk_failed();
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+    error = damaged(path_);
+    quarantined_ = error;
+    log::error("a database file is damaged and is left alone", {{log::Field::file, path_}});
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (runs_[i]) results[i] = std::unexpected(error);
+  }
+  if (code == SQLITE_IOERR) return std::unexpected(error);
+  return {};
+}
+
+int File::attempt(std::vector<Operation>& batch, std::vector<Result<void>>& results,
+                  const std::vector<bool>& runs) {
+  if (const int code = execute(begin_sql); code != SQLITE_OK) return code;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!runs[i]) continue;
+    if (const int code = run_one(batch[i], results[i]); code != SQLITE_OK) {
+      roll_back();
+      return code;
+    }
+  }
+  connection_->release();
+  const int code = execute(commit_sql);
+  if (code != SQLITE_OK) roll_back();
+  return code;
+}
+
+int File::run_one(Operation& operation, Result<void>& result) {
+  sqlite3* handle = connection_->database().getHandle();
+  const Heads before = transaction_.heads();
+  if (const int code = execute(savepoint_sql); code != SQLITE_OK) return code;
+  last_sqlite_code() = SQLITE_OK;
+  result = guarded([&] { return operation.work(transaction_); });
+  const int code = refine(last_sqlite_code());
+  if (breaks_the_batch(code)) return code;
+  if (sqlite3_get_autocommit(handle) != 0) return SQLITE_FULL;  // SQLite gave the transaction up
+
+  int open_references = 0;
+  int unused = 0;
+  sqlite3_db_status(handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open_references, &unused, 0);
+  if (result && open_references != 0) {
+    // Left to COMMIT, it would fail every operation of the batch.
+    result = fail(Code::conflict, "a row refers to another that is not there");
+  }
+  if (!result) {
+    if (const int undone = execute(rollback_to_sql); undone != SQLITE_OK) return undone;
+    transaction_.heads() = before;
+  }
+  return execute(release_sql);
+}
+
+int File::execute(const char* sql) {
+  SQLite::Statement& statement = connection_->prepared(sql);
+  return refine(statement.tryExecuteStep() == SQLITE_DONE ? SQLITE_OK : statement.getErrorCode());
+}
+
+int File::refine(int code) {
+  code &= 0xff;
+  if (code != SQLITE_IOERR) return code;
+  const int os = sqlite3_system_errno(connection_->database().getHandle());
+  return os == ENOSPC || os == EDQUOT ? SQLITE_FULL : code;
+}
+
+void File::roll_back() {
+  connection_->release();
+  if (sqlite3_get_autocommit(connection_->database().getHandle()) == 0) execute(rollback_sql);
+  transaction_.heads() = committed_;
+}
+
+bool File::room_left() {
+  const std::int64_t now = clock_.steady_micros();
+  if (room_checked_ != 0 && now - room_checked_ < micros_per_second) return room_;
+  room_checked_ = now;
+  const auto room = free_bytes(path_);
+  room_ = !room || *room >= options_.min_free_bytes;
+  return room_;
+}
+
+Result<void> File::checkpoint(bool idle) {
+  if (log_pages_ < attended_pages_) attended_pages_ = 0;  // copied whole before, the log began anew
+  const int pages = log_pages_ - attended_pages_;
+  if (quarantined_ || pages == 0 || (!idle && pages < checkpoint_pages)) return {};
+  // A reader or a full disk in the way stops it early: tried again once there are more pages.
+  const int code = refine(sqlite3_wal_checkpoint_v2(connection_->database().getHandle(), nullptr,
+                                                    SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));
+  if (code == SQLITE_IOERR) return std::unexpected(disk_failed());
+  attended_pages_ = log_pages_;
+  return {};
+}
+
+void File::mend_ballast() {
+  if (ballast_) ballast_->take(options_.min_free_bytes);
+}
+
+void File::close(bool clean) {
+  connection_->release();
+  if (clean && !quarantined_) {
+    sqlite3_wal_checkpoint_v2(connection_->database().getHandle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                              nullptr);
+  }
+  connection_.reset();
+}
+
+}  // namespace govctl::store

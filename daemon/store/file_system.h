@@ -1,0 +1,27 @@
+#pragma once
+// What the store needs of the operating system besides SQLite: where files may lie, how much room is left, and
+// that a file's name is on disk.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/error.h"
+
+namespace govctl::store {
+
+// The name of a file system whose locks and syncs cannot be trusted, or empty. `magic` is statfs's f_type;
+// `type` the word that /proc/self/mountinfo has for the mount, which tells local FUSE file systems from remote
+// ones.
+std::string_view network_file_system(std::uint64_t magic, std::string_view type);
+// invalid when the directory of `path` lies on a network file system (10-architecture.md "Files on disk").
+Result<void> refuse_network_file_system(const std::string& path);
+
+// Bytes that this user may still write beside `path`.
+Result<std::int64_t> free_bytes(const std::string& path);
+// The directory entry of `path` is on disk when this returns.
+Result<void> sync_directory_of(const std::string& path);
+
+std::string describe_errno(int code);
+
+}  // namespace govctl::store

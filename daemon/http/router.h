@@ -1,6 +1,6 @@
 #pragma once
-// Finds the route of a request. Patterns are "/orgs/{org}/balance"; segments are matched first and percent-decoded after,
-// so that an encoded slash stays inside its segment. A literal beats a parameter.
+// Finds the route of a request. Patterns are "/orgs/{org}/balance"; segments are matched first and
+// percent-decoded after, so that an encoded slash stays inside its segment. A literal beats a parameter.
 
 #include <optional>
 #include <string>

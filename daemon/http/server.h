@@ -1,7 +1,7 @@
 #pragma once
-// The daemon's HTTP/1.1 server (RFC 9112) over TCP and Unix sockets. server.cpp is the only unit that sees Beast's
-// server side. One Exchange is one request and its answer; a handler is a coroutine that runs on the connection's own
-// io_context, which one thread runs: an Exchange is used from that thread alone.
+// The daemon's HTTP/1.1 server (RFC 9112) over TCP and Unix sockets. server.cpp is the only unit that sees
+// Beast's server side. One Exchange is one request and its answer; a handler is a coroutine that runs on the
+// connection's own io_context, which one thread runs: an Exchange is used from that thread alone.
 
 #include <sys/types.h>
 
@@ -59,15 +59,17 @@ class Exchange {
   [[nodiscard]] virtual const Peer& peer() const = 0;
   [[nodiscard]] virtual asio::io_context& context() const = 0;
 
-  // Reads the whole body; call once. too_large over the server's limit (Content-Length is judged before a byte is
-  // read), timeout when it trickles, invalid when it is cut short or its framing is broken. Sends 100-continue first when it is asked for.
+  // Reads the whole body; call once. too_large over the server's limit (Content-Length is judged before a byte
+  // is read), timeout when it trickles, invalid when it is cut short or its framing is broken. Sends
+  // 100-continue first when it is asked for.
   virtual asio::awaitable<Result<std::string>> body() = 0;
 
   // A whole answer. An error says that the peer is gone.
   virtual asio::awaitable<Result<void>> respond(Response response) = 0;
 
-  // A streamed answer: start, any number of writes, finish. Chunked on HTTP/1.1, closed at the end on 1.0. write()
-  // returns when the kernel has taken the bytes: a slow reader is slow here. The bytes must outlive the await.
+  // A streamed answer: start, any number of writes, finish. Chunked on HTTP/1.1, closed at the end on 1.0.
+  // write() returns when the kernel has taken the bytes: a slow reader is slow here. The bytes must outlive the
+  // await.
   virtual asio::awaitable<Result<void>> start(int status, Headers headers) = 0;
   virtual asio::awaitable<Result<void>> write(std::string_view bytes) = 0;
   virtual asio::awaitable<Result<void>> finish() = 0;
@@ -77,8 +79,8 @@ class Exchange {
   // Ends the connection without a proper end of the answer, so that no client takes it for whole.
   virtual void abort() = 0;
 
-  // `gone` is called once if the peer disconnects before the answer is finished; on this exchange's thread. Watching
-  // reads nothing that is the next request's. An empty function ends the watch.
+  // `gone` is called once if the peer disconnects before the answer is finished; on this exchange's thread.
+  // Watching reads nothing that is the next request's. An empty function ends the watch.
   virtual void on_disconnect(std::function<void()> gone) = 0;
 };
 
@@ -95,9 +97,10 @@ struct Limits {
 };
 
 // Listens and serves until stopped. Refuses what RFC 9112 calls unsafe, with 400 and a closed connection: both
-// Transfer-Encoding and Content-Length, two different lengths, bare CR, obs-fold, no or two Host headers on 1.1.
-// Errors before a handler is reached are written as {"error":{"message","type":"invalid_request_error","param":null,
-// "code"}} JSON. A handler that throws is logged and answered 500 when nothing was sent yet.
+// Transfer-Encoding and Content-Length, two different lengths, bare CR, obs-fold, no or two Host headers
+// on 1.1. Errors before a handler is reached are written as
+// {"error":{"message","type":"invalid_request_error","param":null, "code"}} JSON. A handler that throws is
+// logged and answered 500 when nothing was sent yet.
 class Server {
  public:
   // `contexts` are each run by one thread; connections go to them in turn. All must outlive the Server.

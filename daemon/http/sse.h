@@ -13,8 +13,8 @@ struct SseEvent {
   std::string_view data;   // the data lines joined by '\n'
 };
 
-// Feed bytes as they come, take events until there is none. CR, LF and CRLF end lines; a stream may start with a BOM.
-// Comments and events without data come too (their data is empty), so that pings pass.
+// Feed bytes as they come, take events until there is none. CR, LF and CRLF end lines; a stream may start with
+// a BOM. Comments and events without data come too (their data is empty), so that pings pass.
 class SseReader {
  public:
   explicit SseReader(std::size_t max_event_bytes = std::size_t{8} << 20) : max_(max_event_bytes) {}
@@ -26,11 +26,14 @@ class SseReader {
   std::optional<SseEvent> finish();
 
  private:
-  std::optional<SseEvent> parse(std::string_view raw);
+  // Where the first event in the buffer ends, behind its blank line; npos when it is not whole yet.
+  std::size_t find_end();
+  SseEvent take(std::size_t end);
   std::string buffer_;
-  std::string joined_;  // data of an event with several data lines
-  std::size_t begin_ = 0;
-  std::size_t scanned_ = 0;
+  std::string joined_;       // data of an event with several data lines
+  std::size_t begin_ = 0;    // of the first event that was not taken
+  std::size_t scanned_ = 0;  // the start of the line where looking for its end goes on
+  bool first_ = true;        // a BOM may stand here
   std::size_t max_;
 };
 

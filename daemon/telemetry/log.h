@@ -1,6 +1,7 @@
 #pragma once
-// The structured log: one JSON object a line on stderr or in a file. Fields are typed and come from an allow-list (Field::…):
-// no raw headers, bodies, URLs or exception texts can get in by accident (60-security.md "Secrets"). Any thread.
+// The structured log: one JSON object a line on stderr or in a file. Fields are typed and come from an
+// allow-list (Field::…): no raw headers, bodies, URLs or exception texts can get in by accident (60-security.md
+// "Secrets"). Any thread.
 
 #include <concepts>
 #include <cstdint>
@@ -25,9 +26,9 @@ enum class Field {
   status,
   cause,
   code,
-  path,      // a route's pattern or a resource path, never a raw URL
-  file,      // a file of ours
-  host,      // an upstream's host name
+  path,  // a route's pattern or a resource path, never a raw URL
+  file,  // a file of ours
+  host,  // an upstream's host name
   address,
   port,
   pid,
@@ -37,7 +38,7 @@ enum class Field {
   credits,
   duration_ms,
   version,
-  reason,    // text that this program wrote itself
+  reason,  // text that this program wrote itself
   thread,
 };
 
@@ -51,7 +52,9 @@ struct Value {
   Value(Field name, T number) : field(name), value(static_cast<std::int64_t>(number)) {}
 };
 
-// `file` empty: stderr. Call once, before threads.
+// `file` empty: stderr, also when the file cannot be opened. Call before threads. Lines are written by a thread
+// of the log's own, in order, and are all out at exit(). Without open() warnings and errors go straight to
+// stderr.
 void open(LogLevel threshold, const std::string& file);
 // {"ts":"2026-…Z","level":"info","msg":"…",fields…}. `message` is a literal of this program's.
 void write(LogLevel level, std::string_view message, std::initializer_list<Value> fields = {});

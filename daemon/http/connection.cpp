@@ -1,0 +1,607 @@
+#include "daemon/http/connection.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <cerrno>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <typeinfo>
+
+#include "daemon/http/request_parser.h"
+#include "daemon/telemetry/log.h"
+
+namespace govctl::http {
+
+namespace {
+
+constexpr auto awaiting = asio::as_tuple(asio::use_awaitable);
+
+// An unread body up to this size is read and forgotten, so that the connection can be kept.
+constexpr std::size_t drain_limit = std::size_t{64} << 10;
+constexpr std::size_t first_buffer = std::size_t{4} << 10;
+constexpr std::size_t body_step = std::size_t{64} << 10;
+// How long bytes are still taken from a client whose request was refused: closing at once would be a reset, and
+// the reset would overtake the refusal.
+constexpr std::chrono::seconds linger_time{2};
+// A call that ends sooner never asks the kernel whether its client is still there.
+constexpr std::chrono::milliseconds watch_delay{100};
+
+std::string error_body(Code code, std::string_view message) {
+  const nlohmann::json body{{"error",
+                             {{"message", message},
+                              {"type", "invalid_request_error"},
+                              {"param", nullptr},
+                              {"code", facts(code).word}}}};
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// The server's own; what a handler sets of them is left out.
+bool is_framing(std::string_view name) {
+  switch (name.size()) {
+    case 4:
+      return iequals(name, "date");
+    case 10:
+      return iequals(name, "connection") || iequals(name, "keep-alive");
+    case 14:
+      return iequals(name, "content-length");
+    case 17:
+      return iequals(name, "transfer-encoding");
+    default:
+      return false;
+  }
+}
+
+asio::generic::stream_protocol protocol_of(int fd) {
+  int family = AF_INET;
+  socklen_t size = sizeof family;
+  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return {family, 0};
+}
+
+}  // namespace
+
+struct Connection::Incoming {
+  beast::flat_buffer buffer;
+  std::string head;  // a copy: the buffer moves while the body is read, and the views into the head must not
+  std::vector<HeaderView> headers;
+  std::optional<RequestParser> parser;
+  HeadScan scan;
+
+  [[nodiscard]] std::string_view bytes() const {
+    return {static_cast<const char*>(buffer.cdata().data()), buffer.size()};
+  }
+};
+
+Accepted::~Accepted() {
+  if (fd_ >= 0) ::close(fd_);
+  if (shared_) shared_->open.fetch_sub(1);
+}
+
+void Connection::Parts::add(std::string_view bytes) {
+  if (!bytes.empty()) pieces[count++] = {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+void Connection::Parts::drop(std::size_t bytes) {
+  while (at < count && bytes >= pieces[at].iov_len) bytes -= pieces[at++].iov_len;
+  if (at < count) {
+    pieces[at].iov_base = static_cast<char*>(pieces[at].iov_base) + bytes;
+    pieces[at].iov_len -= bytes;
+  }
+}
+
+Connection::Connection(Accepted accepted, std::shared_ptr<Loop> loop, bool refused)
+    : place_(std::move(accepted)),
+      shared_(*place_.shared()),
+      loop_(std::move(loop)),
+      socket_(loop_->context),
+      deadline_(loop_->context, [this] { expire(); }),
+      in_(std::make_unique<Incoming>()),
+      refused_(refused) {
+  const int fd = place_.release();
+  boost::system::error_code error;
+  socket_.assign(protocol_of(fd), fd, error);
+  if (error) {
+    ::close(fd);
+    broken_ = true;
+  }
+  loop_->connections.insert(this);
+}
+
+Connection::~Connection() { loop_->connections.erase(this); }
+
+std::string_view Connection::method() const { return in_->parser->method; }
+std::string_view Connection::target() const { return in_->parser->target; }
+
+std::string_view Connection::header(std::string_view name) const {
+  for (const HeaderView& header : in_->headers) {
+    if (iequals(header.name, name)) return header.value;
+  }
+  return {};
+}
+
+asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self) {
+  if (self->refused_) {
+    co_await self->refuse({Code::unavailable, 503, "too many connections are open"});
+  } else {
+    self->keep_alive_ = !self->broken_;
+    while (self->keep_alive_) {
+      const bool whole = co_await self->read_request();
+      if (!whole) break;
+      co_await self->exchange();
+    }
+  }
+  self->shut();
+}
+
+// --- Requests
+// ------------------------------------------------------------------------------------------------------
+
+// False when there will be none; a refusal was answered then.
+asio::awaitable<bool> Connection::read_request() {
+  in_->scan = {};
+  std::optional<Deadline::Clock::time_point> head_end;
+  for (;;) {
+    const auto next = next_request();
+    if (!next) {
+      co_await refuse(next.error());
+      co_return false;
+    }
+    if (*next) co_return true;
+    idle_ = in_->buffer.size() == 0;
+    if (idle_ && shared_.stopping.load()) co_return false;
+    const auto now = Deadline::Clock::now();
+    if (!idle_ && !head_end) head_end = now + shared_.limits.header_time;
+    const Deadline::Clock::duration patience = idle_ ? shared_.limits.idle : *head_end - now;
+    const bool filled = co_await fill(patience);
+    if (!filled && timed_out_ && !idle_) {
+      co_await refuse({Code::timeout, 408, "the request's head did not arrive in time"});
+    }
+    if (!filled) co_return false;
+    idle_ = false;
+  }
+}
+
+std::expected<bool, Connection::Refusal> Connection::next_request() {
+  Incoming& in = *in_;
+  // RFC 9112 §2.2: empty lines before a request are forgiven.
+  while (in.scan.length() == 0 && in.bytes().starts_with("\r\n")) in.buffer.consume(2);
+  const HeadScan::Found found = in.scan.scan(in.bytes());
+  if (found == HeadScan::Found::bad_line) {
+    return std::unexpected(
+        Refusal{Code::invalid, 400, "a line of the request's head is not ended or folded properly"});
+  }
+  const bool whole = found == HeadScan::Found::head;
+  if ((whole ? in.scan.length() : in.buffer.size()) > shared_.limits.header_bytes) {
+    return std::unexpected(Refusal{Code::header_too_large, 431, "the request's head is larger than the limit"});
+  }
+  if (!whole) return false;
+  in.head.assign(in.bytes().substr(0, in.scan.length()));
+  in.buffer.consume(in.scan.length());
+  if (const auto begun = begin_request(); !begun) return std::unexpected(begun.error());
+  return true;
+}
+
+std::expected<void, Connection::Refusal> Connection::begin_request() {
+  RequestParser& parser = in_->parser.emplace(in_->headers);
+  if (const std::string_view why = parser.parse_head(in_->head); !why.empty()) {
+    return std::unexpected(Refusal{Code::invalid, 400, why});
+  }
+  path_ = parser.target;
+  if (path_.starts_with("http://") || path_.starts_with("https://")) {  // absolute form, RFC 9112 §3.2.2
+    const std::size_t slash = path_.find_first_of("/?", path_.find("//") + 2);
+    path_ = slash == std::string_view::npos ? std::string_view("/") : path_.substr(slash);
+  } else if (!path_.starts_with('/') && path_ != "*" && parser.method != "CONNECT") {
+    return std::unexpected(Refusal{Code::invalid, 400, "the request's target is not valid"});
+  }
+  if (path_.find('#') != std::string_view::npos) {
+    return std::unexpected(Refusal{Code::invalid, 400, "the request's target is not valid"});
+  }
+  const std::size_t question = path_.find('?');
+  query_ = question == std::string_view::npos ? std::string_view{} : path_.substr(question + 1);
+  path_ = path_.substr(0, question);
+
+  body_length_ = parser.content_length().value_or(0);
+  body_ = parser.is_done() ? Body::none : Body::unread;
+  continue_due_ = body_ == Body::unread && parser.expects_continue;
+  keep_alive_ = parser.keep_alive();
+  bodyless_answer_ = parser.method == "HEAD";
+  answer_ = Answer::none;
+  return {};
+}
+
+asio::awaitable<bool> Connection::fill(Deadline::Clock::duration patience) {
+  beast::flat_buffer& buffer = in_->buffer;
+  if (buffer.capacity() == 0) buffer.reserve(first_buffer);
+  std::size_t room = buffer.capacity() - buffer.size();
+  if (room < first_buffer / 8) room = std::max(buffer.size(), first_buffer);
+  timed_out_ = false;
+  waiting_ = true;
+  deadline_.set(patience);
+  const auto [error, count] = co_await socket_.async_read_some(buffer.prepare(room), awaiting);
+  waiting_ = false;
+  deadline_.clear();
+  buffer.commit(count);
+  co_return !error && count > 0;
+}
+
+asio::awaitable<void> Connection::refuse(Refusal refusal) {
+  keep_alive_ = false;
+  bodyless_answer_ = false;
+  body_ = Body::lost;
+  answer_ = Answer::none;
+  Response response{
+      refusal.status, {{"Content-Type", "application/json"}}, error_body(refusal.code, refusal.message)};
+  const auto answered = co_await respond(std::move(response));
+  if (answered) co_await linger();
+}
+
+asio::awaitable<void> Connection::linger() {
+  boost::system::error_code error;
+  socket_.shutdown(Socket::shutdown_send, error);
+  const auto end = Deadline::Clock::now() + linger_time;
+  for (;;) {
+    in_->buffer.clear();
+    const auto left = end - Deadline::Clock::now();
+    if (left <= Deadline::Clock::duration::zero()) co_return;
+    const bool filled = co_await fill(left);
+    if (!filled) co_return;
+  }
+}
+
+// --- One exchange
+// --------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> Connection::exchange() {
+  struct Active {
+    std::atomic<std::size_t>& count;
+    explicit Active(std::atomic<std::size_t>& counter) : count(counter) { count.fetch_add(1); }
+    ~Active() { count.fetch_sub(1); }
+    Active(const Active&) = delete;
+    Active& operator=(const Active&) = delete;
+  };
+  {
+    const Active active(shared_.active);
+    try {
+      co_await shared_.handler(*this);
+    } catch (const std::exception& e) {
+      log::error("a request's handler threw an exception", {{log::Field::cause, typeid(e).name()}});
+    }
+    gone_ = nullptr;
+    watch_due_ = false;
+    if (answer_ == Answer::streaming) abort();
+    if (answer_ == Answer::none && !broken_) {
+      keep_alive_ = false;
+      Response response{
+          500, {{"Content-Type", "application/json"}}, error_body(Code::internal, "a fault inside the daemon")};
+      co_await respond(std::move(response));
+    }
+    deadline_.clear();
+    ++exchanges_;
+  }
+  if (broken_ || answer_ == Answer::aborted) {
+    keep_alive_ = false;
+  } else if (!keep_alive_ && (body_ == Body::unread || body_ == Body::lost)) {
+    co_await linger();
+  } else if (keep_alive_ && body_ == Body::unread) {
+    keep_alive_ = co_await drain_body();
+  }
+}
+
+asio::awaitable<Result<std::string>> Connection::body() {
+  if (body_ == Body::none) co_return std::string{};
+  if (body_ != Body::unread) co_return fail(Code::internal, "the request's body was read before");
+  const bool chunked = in_->parser->chunked();
+  if (!chunked && body_length_ > shared_.limits.body_bytes) {
+    co_return fail(Code::too_large, "the request's body is larger than the limit");
+  }
+  if (continue_due_) co_await send_continue();
+  auto read = chunked ? body_of_chunks(shared_.limits.body_bytes) : body_of_length();
+  auto body = co_await std::move(read);
+  body_ = body ? Body::read : Body::lost;
+  if (gone_) watch_soon();
+  co_return body;
+}
+
+asio::awaitable<void> Connection::send_continue() {
+  continue_due_ = false;
+  if (in_->buffer.size() > 0) co_return;  // it did not wait
+  Parts parts;
+  parts.add("HTTP/1.1 100 Continue\r\n\r\n");
+  co_await send(parts);
+}
+
+Error Connection::body_fault() {
+  if (timed_out_) return {Code::timeout, "the request's body did not arrive in time", {}, {}};
+  return {Code::invalid, "the request's body was cut short", {}, {}};
+}
+
+asio::awaitable<Result<std::string>> Connection::body_of_length() {
+  const std::size_t length = body_length_;
+  std::string body(in_->bytes().substr(0, length));
+  in_->buffer.consume(body.size());
+  std::size_t have = body.size();
+  while (have < length) {
+    // Grows with what came, not with what was announced.
+    if (have == body.size()) {
+      body.resize_and_overwrite(std::min(length, std::max(2 * have, body_step)),
+                                [](char*, std::size_t n) { return n; });
+    }
+    timed_out_ = false;
+    waiting_ = true;
+    deadline_.set(shared_.limits.body_time);
+    const auto [error, count] =
+        co_await socket_.async_read_some(asio::buffer(body.data() + have, body.size() - have), awaiting);
+    waiting_ = false;
+    deadline_.clear();
+    if (error || count == 0) co_return std::unexpected(body_fault());
+    have += count;
+  }
+  co_return body;
+}
+
+asio::awaitable<Result<std::string>> Connection::body_of_chunks(std::size_t limit) {
+  std::string body;
+  for (;;) {
+    std::size_t used = 0;
+    const auto state = in_->parser->parse_chunked(in_->bytes(), body, limit, used);
+    in_->buffer.consume(used);
+    switch (state) {
+      case RequestParser::BodyState::whole:
+        co_return body;
+      case RequestParser::BodyState::too_large:
+        co_return fail(Code::too_large, "the request's body is larger than the limit");
+      case RequestParser::BodyState::broken:
+        co_return fail(Code::invalid, "the request's chunks are not framed properly");
+      case RequestParser::BodyState::more:
+        break;
+    }
+    // What is left is a chunk's first line, or the trailer.
+    if (in_->buffer.size() > shared_.limits.header_bytes) {
+      co_return fail(Code::invalid, "the request's chunks are not framed properly");
+    }
+    const bool filled = co_await fill(shared_.limits.body_time);
+    if (!filled) co_return std::unexpected(body_fault());
+  }
+}
+
+asio::awaitable<bool> Connection::drain_body() {
+  if (in_->parser->chunked()) {
+    const auto body = co_await body_of_chunks(drain_limit);
+    co_return body.has_value();
+  }
+  const auto body = co_await body_of_length();
+  co_return body.has_value();
+}
+
+// --- The answer
+// ----------------------------------------------------------------------------------------------------
+
+// The head goes to out_. Without a length the answer is chunked, or on HTTP/1.0 ended by the close.
+void Connection::compose_head(int status, const Headers& headers, std::optional<std::size_t> length) {
+  const bool old = in_->parser && in_->parser->version == 10;
+  const bool unread = body_ == Body::unread;
+  const bool drainable =
+      !continue_due_ && (body_length_ <= drain_limit || (in_->parser && in_->parser->chunked()));
+  bodyless_answer_ = bodyless_answer_ || status == 204 || status == 304 || status < 200;
+  chunked_answer_ = !length && !old && !bodyless_answer_;
+  const bool until_close = !length && old && !bodyless_answer_;
+  keep_alive_ =
+      keep_alive_ && !until_close && body_ != Body::lost && (!unread || drainable) && !shared_.stopping.load();
+
+  std::array<char, 24> number{};
+  const auto decimal = [&number](std::size_t value) {
+    return std::string_view(number.data(),
+                            std::to_chars(number.data(), number.data() + number.size(), value).ptr);
+  };
+  out_.assign("HTTP/1.1 ").append(decimal(static_cast<std::size_t>(status))).append(" ");
+  out_.append(reason_phrase(status)).append("\r\nDate: ").append(http_date()).append("\r\n");
+  if (length && status >= 200 && status != 204 && status != 304)
+    out_.append("Content-Length: ").append(decimal(*length)).append("\r\n");
+  if (chunked_answer_) out_.append("Transfer-Encoding: chunked\r\n");
+  if (!keep_alive_) {
+    out_.append("Connection: close\r\n");
+  } else if (old) {
+    out_.append("Connection: keep-alive\r\n");
+  }
+  for (const Header& header : headers) {
+    if (!is_framing(header.name)) append_header(out_, header.name, header.value);
+  }
+  out_.append("\r\n");
+}
+
+asio::awaitable<Result<void>> Connection::respond(Response response) {
+  if (answer_ != Answer::none) co_return fail(Code::internal, "the request was answered before");
+  compose_head(response.status, response.headers, response.body.size());
+  answer_ = Answer::whole;
+  Parts parts;
+  parts.add(out_);
+  if (!bodyless_answer_) parts.add(response.body);
+  if (push(parts)) co_return sent();
+  co_return co_await send(parts);
+}
+
+asio::awaitable<Result<void>> Connection::start(int status, Headers headers) {
+  if (answer_ != Answer::none) co_return fail(Code::internal, "the request was answered before");
+  compose_head(status, headers, std::nullopt);
+  answer_ = Answer::streaming;
+  head_pending_ = true;
+  // The first bytes mostly follow at once, and the head goes out with them; else it goes now.
+  asio::post(loop_->context, [self = shared_from_this(), exchange = exchanges_] {
+    if (self->head_pending_ && self->exchanges_ == exchange) self->flush_head();
+  });
+  co_return sent();
+}
+
+void Connection::flush_head() {
+  Parts parts;
+  parts.add(out_);
+  head_pending_ = !push(parts);
+  if (head_pending_) out_.erase(0, out_.size() - parts.pieces[0].iov_len);
+}
+
+asio::awaitable<Result<void>> Connection::write(std::string_view bytes) { return send_piece(bytes, false); }
+asio::awaitable<Result<void>> Connection::finish() { return send_piece({}, true); }
+asio::awaitable<Result<void>> Connection::finish(std::string_view bytes) { return send_piece(bytes, true); }
+
+asio::awaitable<Result<void>> Connection::send_piece(std::string_view bytes, bool last) {
+  if (answer_ != Answer::streaming) co_return fail(Code::internal, "no stream was started");
+  Parts parts;
+  if (std::exchange(head_pending_, false)) parts.add(out_);
+  if (chunked_answer_) {
+    if (!bytes.empty()) {
+      char* end =
+          std::to_chars(chunk_size_.data(), chunk_size_.data() + chunk_size_.size() - 2, bytes.size(), 16).ptr;
+      *end++ = '\r';
+      *end++ = '\n';
+      parts.add({chunk_size_.data(), end});
+      parts.add(bytes);
+    }
+    const std::string_view frame_end = "\r\n0\r\n\r\n";
+    if (last) {
+      parts.add(bytes.empty() ? frame_end.substr(2) : frame_end);
+    } else if (!bytes.empty()) {
+      parts.add(frame_end.substr(0, 2));
+    }
+  } else if (!bodyless_answer_) {
+    parts.add(bytes);
+  }
+  if (push(parts)) {
+    if (last && !broken_) answer_ = Answer::whole;
+    co_return sent();
+  }
+  auto result = co_await send(parts);
+  if (last && result) answer_ = Answer::whole;
+  co_return result;
+}
+
+// Hands the kernel what it takes; false when it takes no more for now. An error is left in broken_.
+bool Connection::push(Parts& parts) {
+  while (!parts.empty() && !broken_) {
+    msghdr message{};
+    message.msg_iov = &parts.pieces[parts.at];
+    message.msg_iovlen = parts.count - parts.at;
+    const ssize_t count = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) {
+      parts.drop(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return false;
+    } else if (errno != EINTR) {
+      broken_ = true;
+    }
+  }
+  return true;
+}
+
+asio::awaitable<Result<void>> Connection::send(Parts parts) {
+  while (!push(parts)) {
+    timed_out_ = false;
+    waiting_ = true;
+    deadline_.set(shared_.limits.write_time);
+    const auto [error] = co_await socket_.async_wait(Socket::wait_write, awaiting);
+    waiting_ = false;
+    deadline_.clear();
+    if (error) broken_ = true;
+  }
+  if (gone_) watch_soon();
+  co_return sent();
+}
+
+Result<void> Connection::sent() {
+  if (!broken_) return {};
+  if (timed_out_) return fail(Code::timeout, "the client takes nothing");
+  return fail(Code::unavailable, "the client has gone");
+}
+
+void Connection::abort() {
+  if (answer_ == Answer::aborted) return;
+  if (head_pending_) flush_head();
+  if (!chunked_answer_) {
+    // Without chunks a proper close would be a proper end.
+    boost::system::error_code error;
+    socket_.set_option(asio::socket_base::linger(true, 0), error);
+  }
+  answer_ = Answer::aborted;
+  keep_alive_ = false;
+  head_pending_ = false;
+  broken_ = true;
+  gone_ = nullptr;
+  shut();
+}
+
+// --- The peer
+// ------------------------------------------------------------------------------------------------------
+
+void Connection::on_disconnect(std::function<void()> gone) {
+  gone_ = std::move(gone);
+  watch_due_ = false;
+  if (!gone_) return;
+  if (broken_) {
+    asio::post(loop_->context, [self = shared_from_this(), exchange = exchanges_] {
+      if (self->exchanges_ == exchange) self->peer_is_gone();
+    });
+  } else {
+    watch_soon();
+  }
+}
+
+void Connection::watch_soon() {
+  if (watching_ || waiting_) return;
+  watch_due_ = true;
+  deadline_.set(watch_delay);
+}
+
+void Connection::expire() {
+  if (waiting_) {
+    timed_out_ = true;
+    boost::system::error_code error;
+    socket_.cancel(error);
+  } else if (std::exchange(watch_due_, false)) {
+    arm_watch();
+  }
+}
+
+void Connection::arm_watch() {
+  watching_ = true;
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
+    self->watching_ = false;
+    if (!error && self->gone_) self->check_peer();
+  });
+}
+
+void Connection::check_peer() {
+  char byte = 0;
+  const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (count > 0) return;  // the next request
+  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    arm_watch();
+  } else {
+    peer_is_gone();
+  }
+}
+
+void Connection::peer_is_gone() {
+  broken_ = true;
+  if (const auto gone = std::exchange(gone_, nullptr)) gone();
+}
+
+void Connection::shut() {
+  boost::system::error_code error;
+  socket_.close(error);
+}
+
+void Connection::close() {
+  shut();
+  peer_is_gone();
+}
+
+void Connection::close_if_idle() {
+  if (idle_) shut();
+}
+
+}  // namespace govctl::http

@@ -113,6 +113,12 @@ std::optional<Cost> Cost::parse_usd(std::string_view text) {
   return cost;
 }
 
+Cost Cost::of_credits(Credits credits, std::int64_t credits_per_usd) {
+  Cost cost;
+  cost.e14_ = Int128{credits.value()} * cost_scale / credits_per_usd;
+  return cost;
+}
+
 Result<Credits> limit_in_credits(std::string_view usd, std::int64_t credits_per_usd) {
   const auto value = parse_decimal(usd, 8, Int128{max_amount} * price_scale);
   if (!value) {

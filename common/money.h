@@ -78,6 +78,8 @@ class Cost {
   [[nodiscard]] std::optional<Credits> credits(std::int64_t credits_per_usd) const;
   [[nodiscard]] std::string usd() const;  // exact, shortest: "0.000025"
   static std::optional<Cost> parse_usd(std::string_view text);
+  // What so many credits stand for, rounded down to 10^-14 USD; for charges that follow from a hold, not from usage.
+  static Cost of_credits(Credits credits, std::int64_t credits_per_usd);
   auto operator<=>(const Cost&) const = default;
 
  private:

@@ -52,9 +52,14 @@ struct Services {
 Error dry_run_rollback();
 bool is_dry_run_rollback(const Error& error);
 
+// Hands a Done to `start` and resumes the coroutine on its own executor once that is called, from any thread.
+asio::awaitable<Result<void>> await_done(std::move_only_function<void(store::Done)> start);
 // Queues `work` and resumes the coroutine on its own executor after COMMIT.
 asio::awaitable<Result<void>> commit(const Services& services, store::File& file, store::Queue queue,
                                      store::Work work);
+// The same, with `then` run on the writer's thread between COMMIT and the coroutine: what must follow the order of commits.
+asio::awaitable<Result<void>> commit_then(const Services& services, store::File& file, store::Queue queue,
+                                          store::Work work, std::function<void(Result<void>&)> then);
 // Runs `work` in the pool and resumes on the coroutine's executor.
 asio::awaitable<void> in_pool(const Services& services, std::function<void()> work);
 // A query_only connection to `path` for the duration of `work`, in the pool.

@@ -57,7 +57,8 @@ class Registry {
   }
 
   // --- orgs ---------------------------------------------------------------------------------------------------------
-  // Makes the org's key file, its database file and the catalog's row, in that order. conflict when the slug is taken.
+  // Makes the org's key file, its database file and the catalog's row, in that order. conflict when the slug is taken. A dry
+  // run checks and returns null.
   asio::awaitable<Result<std::shared_ptr<Tenant>>> create_org(domain::Org org, domain::AuditRecord audit, bool dry_run);
   // Soft: keys stop working, the file moves to trash/; undelete brings it back within 30 days.
   asio::awaitable<Result<void>> delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit, bool dry_run);

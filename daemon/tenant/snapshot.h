@@ -3,7 +3,7 @@
 // writer's operation that changed it, swapped in after COMMIT.
 
 #include <array>
-#include <map>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -14,6 +14,22 @@
 #include "daemon/domain/records.h"
 
 namespace govctl::tenant {
+
+// Ids and key hashes are random in these bytes already.
+struct UuidHash {
+  std::size_t operator()(const Uuid& id) const noexcept {
+    std::size_t value = 0;
+    std::memcpy(&value, id.data() + 8, sizeof value);
+    return value;
+  }
+};
+struct KeyHashHash {
+  std::size_t operator()(const domain::Hash& hash) const noexcept {
+    std::size_t value = 0;
+    std::memcpy(&value, hash.data(), sizeof value);
+    return value;
+  }
+};
 
 // One thing in the tree: an org, workspace, agent group, agent or key.
 struct Node {
@@ -57,8 +73,8 @@ class Snapshot {
   domain::OrgConfig config_;
   std::vector<Node> nodes_;
   std::unordered_map<std::string, std::size_t> by_path_;
-  std::map<Uuid, std::size_t> by_id_;
-  std::map<domain::Hash, std::size_t> by_hash_;
+  std::unordered_map<Uuid, std::size_t, UuidHash> by_id_;
+  std::unordered_map<domain::Hash, std::size_t, KeyHashHash> by_hash_;
 };
 
 }  // namespace govctl::tenant

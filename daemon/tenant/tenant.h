@@ -105,6 +105,8 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
   [[nodiscard]] store::File& file() const { return *file_; }
+  [[nodiscard]] std::shared_ptr<const domain::PlatformConfig> platform() const { return services_.platform->get(); }
+  [[nodiscard]] const Clock& clock() const { return *services_.clock; }
 
   // --- what administrators do -------------------------------------------------------------------------------------
   // Runs `work` in the org file's writer, in a savepoint: the change and its audit row (store::append_audit) together.
@@ -166,11 +168,20 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   friend class Hold;
   friend class Registry;
   struct State;
+  struct Contender;
   struct Waiter;
+  struct Settlement;
   Tenant(OrgId id, std::string path, const Services& services);
   asio::awaitable<Result<void>> commit_change(store::Work work, bool dry_run);
-  // Queues the settlement; `done` after COMMIT.
+  // Under the mutex: decides those who wait, oldest first, after money has come free.
+  void wake_waiters();
+  // Under the mutex: decides, and applies an admission in the same step.
+  void contend(Contender& contender, bool last, bool behind_waiters);
+  asio::awaitable<bool> wait_for_room(Contender& contender);
   domain::Charge settle(HoldFacts& hold, store::Done done);
+  // Queues the settlement; `done` after COMMIT, on the writer's thread.
+  void submit(Settlement settlement, store::Done done);
+  void settled(const Settlement& settlement);
 
   OrgId id_;
   std::string path_;

@@ -1,0 +1,86 @@
+#pragma once
+// What an org has spent and holds, in memory: derived from the ledger, rebuilt at start, never stored (invariant 1). Every
+// node of the tree is metered always, so that a new budget needs no scan. Guarded by the tenant's mutex.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "daemon/domain/admission.h"
+#include "daemon/tenant/snapshot.h"
+
+namespace govctl::tenant {
+
+// Calls and tokens of the last 60 seconds in one-second buckets, by the steady clock.
+class RateWindow {
+ public:
+  void roll(std::int64_t steady_second);
+  void add(std::int64_t steady_second, std::int64_t calls, std::int64_t tokens);
+  // Corrects the tokens of a call that was added at `steady_second`; nothing once that has left the window.
+  void correct(std::int64_t steady_second, std::int64_t tokens);
+  [[nodiscard]] std::int64_t calls() const { return calls_; }
+  [[nodiscard]] std::int64_t tokens() const { return tokens_; }
+  // Seconds until at least `calls` and `tokens` have left the window.
+  [[nodiscard]] std::int64_t seconds_until_free(std::int64_t calls, std::int64_t tokens) const;
+
+ private:
+  struct Bucket {
+    std::int64_t calls = 0, tokens = 0;
+  };
+  static constexpr std::int64_t width = 60;
+  std::array<Bucket, width> buckets_{};
+  std::int64_t now_ = 0;
+  std::int64_t calls_ = 0, tokens_ = 0;
+};
+
+struct Meter {
+  std::int64_t total = 0, month = 0, day = 0;  // settled credits
+  std::int64_t held = 0;
+  std::int64_t parallel = 0;
+  std::unique_ptr<RateWindow> rate;  // once a rate rule has hung here
+
+  [[nodiscard]] std::int64_t spent(domain::Period period) const {
+    switch (period) {
+      case domain::Period::daily: return day;
+      case domain::Period::monthly: return month;
+      case domain::Period::total: break;
+    }
+    return total;
+  }
+};
+using MeterChain = std::array<Meter*, level_count>;
+
+class Meters {
+ public:
+  // Starts new periods; a clock that steps back never reopens one.
+  void roll(Timestamp now);
+  [[nodiscard]] Timestamp day_start() const { return day_start_; }
+  [[nodiscard]] Timestamp month_start() const { return month_start_; }
+
+  // Meters live as long as this does.
+  Meter& at(const Uuid& node) { return meters_[node]; }
+  [[nodiscard]] const Meter* find(const Uuid& node) const;
+  MeterChain chain(const domain::Scope& scope);
+
+  // What must have room for a call of this key.
+  void money_lines(const Snapshot& snapshot, const std::array<const Node*, level_count>& nodes,
+                   const MeterChain& meters, domain::MoneyLines& lines) const;
+  static void rate_lines(const domain::Rules& rules, const MeterChain& meters, std::int64_t steady_second,
+                         std::int64_t tokens, domain::RateLines& lines);
+
+  void hold(const MeterChain& meters, Credits credits);
+  void release(const MeterChain& meters, Credits credits);
+  // Settled spend in all three periods; negative for a refund of a call that was charged in them.
+  static void spend(const MeterChain& meters, std::int64_t total, std::int64_t month, std::int64_t day);
+
+  std::int64_t balance = 0;
+  std::int64_t held = 0;
+  std::size_t inflight = 0;
+
+ private:
+  Timestamp day_start_, month_start_;
+  std::unordered_map<Uuid, Meter, UuidHash> meters_;
+};
+
+}  // namespace govctl::tenant

@@ -1,0 +1,433 @@
+#include "daemon/tenant/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "daemon/store/catalog.h"
+#include "daemon/store/credentials.h"
+#include "daemon/store/orgs.h"
+#include "daemon/telemetry/log.h"
+
+namespace govctl::tenant {
+
+namespace fs = std::filesystem;
+
+struct Registry::State {
+  std::string state_dir;
+  std::shared_ptr<store::File> catalog;
+
+  mutable std::shared_mutex mutex;
+  std::map<OrgId, std::shared_ptr<Tenant>> by_id;
+  std::map<std::string, std::shared_ptr<Tenant>, std::less<>> by_slug;
+  std::unordered_map<domain::Hash, std::shared_ptr<Tenant>, KeyHashHash> by_key;
+  std::map<std::string, OrgId> quarantined;  // by slug
+  std::unordered_map<domain::Hash, OrgId, KeyHashHash> quarantined_keys;
+
+  [[nodiscard]] std::string org_path(const OrgId& id) const { return state_dir + "/orgs/" + id.text() + ".db"; }
+  [[nodiscard]] std::string trash_path(const OrgId& id) const { return state_dir + "/trash/" + id.text() + ".db"; }
+
+  void enter(const std::shared_ptr<Tenant>& tenant) {
+    const auto snapshot = tenant->snapshot();
+    const std::unique_lock lock(mutex);
+    by_id[tenant->id()] = tenant;
+    by_slug[snapshot->root().slug] = tenant;
+    for (const auto& key : snapshot->config().keys) by_key[key.hash] = tenant;
+  }
+  void leave(const std::shared_ptr<Tenant>& tenant) {
+    const std::unique_lock lock(mutex);
+    by_id.erase(tenant->id());
+    by_slug.erase(tenant->snapshot()->root().slug);
+    std::erase_if(by_key, [&](const auto& entry) { return entry.second == tenant; });
+  }
+};
+
+namespace {
+
+// A database is its file with what SQLite keeps beside it.
+Result<void> move_database(const std::string& from, const std::string& to) {
+  std::error_code error;
+  fs::create_directories(fs::path(to).parent_path(), error);
+  for (const char* const suffix : {"", "-wal", "-shm"}) {
+    if (*suffix != '\0' && !fs::exists(from + suffix, error)) continue;
+    fs::rename(from + suffix, to + suffix, error);
+    if (error) return fail(Code::unavailable, fmt::format("cannot move {}: {}", from + suffix, error.message()));
+  }
+  return {};
+}
+
+void remove_database(const std::string& path) {
+  std::error_code ignored;
+  for (const char* const suffix : {"", "-wal", "-shm", ".ballast"}) fs::remove(path + suffix, ignored);
+}
+
+}  // namespace
+
+Registry::Registry(RegistryOptions options, Services services)
+    : services_(std::move(services)),
+      catalog_path_(options.state_dir + "/catalog.db"),
+      state_(std::make_unique<State>()) {
+  state_->state_dir = std::move(options.state_dir);
+}
+
+Registry::~Registry() = default;
+
+Result<void> Registry::load() {
+  for (const char* const directory : {"orgs", "anchors", "trash"}) {
+    std::error_code error;
+    fs::create_directories(state_->state_dir + "/" + directory, error);
+    if (error) {
+      return fail(Code::unavailable,
+                  fmt::format("cannot make {}/{}: {}", state_->state_dir, directory, error.message()));
+    }
+    fs::permissions(state_->state_dir + "/" + directory, fs::perms::owner_all, error);
+  }
+  auto catalog = services_.writers->open(catalog_path_, store::FileKind::catalog, OrgId{});
+  if (!catalog) return std::unexpected(catalog.error());
+  state_->catalog = *catalog;
+  auto reader = store::Connection::open(catalog_path_, store::Access::read);
+  if (!reader) return std::unexpected(reader.error());
+  auto platform = store::load_platform(**reader);
+  if (!platform) return std::unexpected(platform.error());
+  services_.platform->set(std::make_shared<const domain::PlatformConfig>(std::move(*platform)));
+  if (auto ok = store::mend_anchor_log(**reader, OrgId{}, services_.anchors_dir); !ok) return ok;
+
+  auto orgs = store::list_orgs(**reader);
+  if (!orgs) return std::unexpected(orgs.error());
+  auto keys = store::list_key_index(**reader);
+  if (!keys) return std::unexpected(keys.error());
+  for (const auto& org : *orgs) {
+    if (org.deleted_at) continue;
+    auto tenant = Tenant::open(org.id, state_->org_path(org.id), services_);
+    if (!tenant) {
+      log::error("an org's file cannot be used; its calls are refused until it can",
+                 {{log::Field::org, org.slug},
+                  {log::Field::code, facts(tenant.error().code).word},
+                  {log::Field::reason, tenant.error().message}});
+      state_->quarantined[org.slug] = org.id;
+      for (const auto& key : *keys) {
+        if (key.org == org.id) state_->quarantined_keys[key.hash] = org.id;
+      }
+      continue;
+    }
+    auto org_reader = store::Connection::open((*tenant)->path(), store::Access::read);
+    if (org_reader) {
+      if (auto ok = store::mend_anchor_log(**org_reader, org.id, services_.anchors_dir); !ok) {
+        log::warn("the anchors' log could not be mended", {{log::Field::org, org.slug}});
+      }
+    }
+    state_->enter(*tenant);
+  }
+  return {};
+}
+
+void Registry::close() {
+  write_anchors();
+  for (const auto& tenant : tenants()) {
+    tenant->flush_refusals();
+    services_.writers->close(tenant->file_);
+  }
+  if (state_->catalog) services_.writers->close(state_->catalog);
+}
+
+Result<Caller> Registry::authenticate(const domain::Hash& key_hash) const {
+  Caller caller;
+  {
+    const std::shared_lock lock(state_->mutex);
+    const auto found = state_->by_key.find(key_hash);
+    if (found != state_->by_key.end()) {
+      caller.tenant = found->second;
+    } else if (state_->quarantined_keys.contains(key_hash)) {
+      return fail(Code::unavailable, "the organization of this key cannot be served now", "govctl status");
+    }
+  }
+  if (!caller.tenant) return fail(Code::unauthenticated, "this API key is not known");
+  caller.snapshot = caller.tenant->snapshot();
+  caller.key = caller.snapshot->find_key(key_hash);
+  if (caller.key == nullptr) return fail(Code::unauthenticated, "this API key is not known");
+  const domain::ApiKey& key = caller.snapshot->key(*caller.key);
+  if (key.revoked_at && *key.revoked_at <= services_.clock->now()) {
+    return fail(Code::unauthenticated, fmt::format("the API key …{} was revoked", key.suffix),
+                fmt::format("govctl key create {} --name NAME", caller.key->path));
+  }
+  if (key.expires_at && *key.expires_at <= services_.clock->now()) {
+    return fail(Code::unauthenticated,
+                fmt::format("the API key …{} expired at {}", key.suffix, rfc3339(*key.expires_at)),
+                fmt::format("govctl key create {} --name NAME", caller.key->path));
+  }
+  return caller;
+}
+
+std::shared_ptr<Tenant> Registry::find(const OrgId& id) const {
+  const std::shared_lock lock(state_->mutex);
+  const auto found = state_->by_id.find(id);
+  return found == state_->by_id.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Tenant> Registry::find_slug(std::string_view slug) const {
+  const std::shared_lock lock(state_->mutex);
+  const auto found = state_->by_slug.find(slug);
+  return found == state_->by_slug.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Tenant> Registry::find_owner(const Uuid& id) const {
+  const auto holds = [&](const Snapshot& snapshot) {
+    const auto& config = snapshot.config();
+    const auto same = [&](const auto& row) { return row.id.bytes == id; };
+    return snapshot.find(id) != nullptr || config.org.billing_group.bytes == id ||
+           std::ranges::any_of(config.policies, same) || std::ranges::any_of(config.budgets, same) ||
+           std::ranges::any_of(config.credentials, same);
+  };
+  for (auto& tenant : tenants()) {
+    if (holds(*tenant->snapshot())) return tenant;
+  }
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<Tenant>> Registry::tenants() const {
+  std::vector<std::shared_ptr<Tenant>> list;
+  const std::shared_lock lock(state_->mutex);
+  list.reserve(state_->by_slug.size());
+  for (const auto& [slug, tenant] : state_->by_slug) list.push_back(tenant);
+  return list;
+}
+
+std::vector<std::string> Registry::quarantined() const {
+  std::vector<std::string> slugs;
+  const std::shared_lock lock(state_->mutex);
+  for (const auto& [slug, id] : state_->quarantined) slugs.push_back(slug);
+  return slugs;
+}
+
+std::shared_ptr<const domain::PlatformConfig> Registry::platform() const { return services_.platform->get(); }
+
+asio::awaitable<Result<void>> Registry::commit_change(store::Work work, bool dry_run) {
+  auto next = std::make_shared<std::shared_ptr<const domain::PlatformConfig>>();
+  store::Work wrapped = [work = std::move(work), next, dry_run](store::Transaction& tx) mutable -> Result<void> {
+    if (auto ok = work(tx); !ok) return ok;
+    auto platform = store::load_platform(tx.connection());
+    if (!platform) return std::unexpected(platform.error());
+    if (dry_run) return std::unexpected(dry_run_rollback());
+    *next = std::make_shared<const domain::PlatformConfig>(std::move(*platform));
+    return {};
+  };
+  auto swap = [view = services_.platform, next](Result<void>& result) {
+    if (result) view->set(std::move(*next));
+  };
+  co_return co_await commit_then(services_, *state_->catalog, store::Queue::bounded, std::move(wrapped),
+                                 std::move(swap));
+}
+
+asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::create_org(domain::Org org, domain::AuditRecord audit,
+                                                                      bool dry_run) {
+  const Error taken{Code::conflict, fmt::format("there is an org '{}' already", org.slug),
+                    fmt::format("govctl org get {}", org.slug), ""};
+  if (find_slug(org.slug) != nullptr) co_return std::unexpected(taken);
+  {
+    const std::shared_lock lock(state_->mutex);
+    if (state_->quarantined.contains(org.slug)) co_return std::unexpected(taken);
+  }
+  if (dry_run) co_return std::shared_ptr<Tenant>();
+
+  const std::string path = state_->org_path(org.id);
+  Result<std::shared_ptr<Tenant>> tenant;
+  // Key file, then the org's file, then the catalog's row: a crash in between leaves what nobody refers to.
+  std::function<void()> make = [&]() {
+    tenant = [&]() -> Result<std::shared_ptr<Tenant>> {
+      if (auto ok = services_.keyring->make_org_key(org.id); !ok) return std::unexpected(ok.error());
+      auto data_key = services_.keyring->make_data_key(org.id, 1);
+      if (!data_key) return std::unexpected(data_key.error());
+      auto file = services_.writers->open(path, store::FileKind::org, org.id);
+      if (!file) return std::unexpected(file.error());
+      auto filled = services_.writers->run(**file, [&](store::Transaction& tx) -> Result<void> {
+        if (auto ok = store::insert_org(tx, org); !ok) return ok;
+        const domain::DataKey row{1, data_key->second, std::nullopt};
+        if (auto ok = store::insert_data_key(tx, row, org.created_at); !ok) return ok;
+        return store::append_audit(tx, audit);
+      });
+      services_.writers->close(*file);
+      if (!filled) return std::unexpected(filled.error());
+      return Tenant::open(org.id, path, services_);
+    }();
+  };
+  co_await in_pool(services_, std::move(make));
+  if (!tenant) {
+    remove_database(path);
+    co_return std::unexpected(tenant.error());
+  }
+
+  store::Work enlist = [org, audit](store::Transaction& tx) -> Result<void> {
+    const store::CatalogOrg row{org.id, org.slug, org.billing_group, std::nullopt};
+    if (auto ok = store::insert_catalog_org(tx, row, org.created_at); !ok) return ok;
+    return store::append_audit(tx, audit);
+  };
+  auto enlisted = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(enlist));
+  if (!enlisted) {
+    std::function<void()> discard = [&]() {
+      services_.writers->close((*tenant)->file_);
+      remove_database(path);
+    };
+    co_await in_pool(services_, std::move(discard));
+    co_return std::unexpected(enlisted.error().code == Code::conflict ? taken : enlisted.error());
+  }
+  state_->enter(*tenant);
+  co_return *tenant;
+}
+
+asio::awaitable<Result<void>> Registry::delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit,
+                                                   bool dry_run) {
+  if (tenant->inflight() > 0) {
+    co_return fail(Code::conflict, "calls of this org are in flight; try again when they have ended",
+                   fmt::format("govctl org set {} --active=false", tenant->snapshot()->root().slug));
+  }
+  const Timestamp now = services_.clock->now();
+  const OrgId id = tenant->id();
+  std::move_only_function<Result<bool>(store::Transaction&)> mark = [id, now,
+                                                                     audit](store::Transaction& tx) -> Result<bool> {
+    if (auto ok = store::set_org_deleted(tx, id, now); !ok) return std::unexpected(ok.error());
+    if (auto ok = store::append_audit(tx, audit); !ok) return std::unexpected(ok.error());
+    return true;
+  };
+  auto marked = co_await tenant->change<bool>(std::move(mark), dry_run);
+  if (!marked) co_return std::unexpected(marked.error());
+  if (dry_run) co_return Result<void>{};
+
+  store::Work delist = [id, now, audit](store::Transaction& tx) -> Result<void> {
+    if (auto ok = store::set_catalog_org_deleted(tx, id, now); !ok) return ok;
+    return store::append_audit(tx, audit);
+  };
+  auto delisted = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(delist));
+  if (!delisted) co_return delisted;
+  state_->leave(tenant);
+  Result<void> moved;
+  std::function<void()> put_away = [&]() {
+    services_.writers->close(tenant->file_);
+    moved = move_database(state_->org_path(id), state_->trash_path(id));
+  };
+  co_await in_pool(services_, std::move(put_away));
+  co_return moved;
+}
+
+asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::undelete_org(std::string slug, domain::AuditRecord audit) {
+  std::move_only_function<Result<std::optional<store::CatalogOrg>>(store::Connection&)> find =
+      [slug](store::Connection& db) -> Result<std::optional<store::CatalogOrg>> {
+    auto orgs = store::list_orgs(db);
+    if (!orgs) return std::unexpected(orgs.error());
+    std::optional<store::CatalogOrg> latest;
+    for (const auto& org : *orgs) {
+      if (org.slug == slug && org.deleted_at && (!latest || *org.deleted_at > *latest->deleted_at)) latest = org;
+    }
+    return latest;
+  };
+  auto found = co_await read<std::optional<store::CatalogOrg>>(std::move(find));
+  if (!found) co_return std::unexpected(found.error());
+  if (find_slug(slug) != nullptr) {
+    co_return fail(Code::conflict, fmt::format("there is an org '{}' now", slug), fmt::format("govctl org get {}", slug));
+  }
+  if (!*found || !fs::exists(state_->trash_path((*found)->id))) {
+    co_return fail(Code::not_found, fmt::format("no deleted org '{}' is kept", slug), "govctl org list");
+  }
+  const OrgId id = (*found)->id;
+  Result<std::shared_ptr<Tenant>> tenant;
+  std::function<void()> bring_back = [&]() {
+    tenant = [&]() -> Result<std::shared_ptr<Tenant>> {
+      if (auto ok = move_database(state_->trash_path(id), state_->org_path(id)); !ok) {
+        return std::unexpected(ok.error());
+      }
+      return Tenant::open(id, state_->org_path(id), services_);
+    }();
+  };
+  co_await in_pool(services_, std::move(bring_back));
+  if (!tenant) co_return tenant;
+
+  std::move_only_function<Result<bool>(store::Transaction&)> mark = [id, audit](store::Transaction& tx) -> Result<bool> {
+    if (auto ok = store::set_org_deleted(tx, id, std::nullopt); !ok) return std::unexpected(ok.error());
+    if (auto ok = store::append_audit(tx, audit); !ok) return std::unexpected(ok.error());
+    return true;
+  };
+  auto marked = co_await (*tenant)->change<bool>(std::move(mark), false);
+  if (!marked) co_return std::unexpected(marked.error());
+  store::Work enlist = [id, audit](store::Transaction& tx) -> Result<void> {
+    if (auto ok = store::set_catalog_org_deleted(tx, id, std::nullopt); !ok) return ok;
+    return store::append_audit(tx, audit);
+  };
+  auto enlisted = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(enlist));
+  if (!enlisted) co_return std::unexpected(enlisted.error());
+  state_->enter(*tenant);
+  co_return tenant;
+}
+
+asio::awaitable<Result<void>> Registry::index_key(const domain::Hash& hash, OrgId org) {
+  store::Work work = [hash, org](store::Transaction& tx) { return store::index_key(tx, hash, org); };
+  auto indexed = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(work));
+  if (!indexed) co_return indexed;
+  auto tenant = find(org);
+  const std::unique_lock lock(state_->mutex);
+  if (tenant) state_->by_key[hash] = tenant;
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<store::Report>> Registry::verify(std::shared_ptr<Tenant> tenant) {
+  const OrgId org = tenant ? tenant->id() : OrgId{};
+  const std::string path = tenant ? tenant->path() : catalog_path_;
+  const store::File& file = tenant ? *tenant->file_ : *state_->catalog;
+  const store::FileKind kind = tenant ? store::FileKind::org : store::FileKind::catalog;
+  Result<store::Report> report;
+  std::function<void()> check = [&]() {
+    const store::Expected expected{services_.writers->committed_heads(file)};
+    auto connection = store::Connection::open(path, store::Access::read);
+    if (!connection) {
+      report = std::unexpected(connection.error());
+      return;
+    }
+    report = store::verify_file(**connection, kind, org, services_.anchors_dir, services_.signer, &expected);
+    if (!report || !tenant || !report->ok()) return;
+    // Memory against the sum. Memory follows a COMMIT by a moment, so a difference counts when it stays.
+    std::string fault;
+    for (int tries = 0; tries < 5; ++tries) {
+      const auto before = services_.writers->committed_heads(file);
+      const Credits memory = tenant->balance().balance;
+      const auto sum = store::ledger_sum(**connection, tenant->snapshot()->config().org.billing_group);
+      if (!sum) {
+        fault = sum.error().message;
+      } else if (*sum == memory || services_.writers->committed_heads(file) != before) {
+        return;
+      } else {
+        fault = fmt::format("the balance in memory is {}, the ledger's sum {}", memory.value(), sum->value());
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    for (auto& table : report->tables) {
+      if (table.table == domain::ChainTable::ledger) table.fault = fault;
+    }
+  };
+  co_await in_pool(services_, std::move(check));
+  co_return report;
+}
+
+std::size_t Registry::inflight() const {
+  std::size_t sum = 0;
+  for (const auto& tenant : tenants()) sum += tenant->inflight();
+  return sum;
+}
+
+void Registry::write_anchors() {
+  const Timestamp now = services_.clock->now();
+  const auto anchor = [&](store::File& file, const OrgId& org) {
+    auto written =
+        store::write_anchors(*services_.writers, file, org, services_.anchors_dir, services_.signer, now);
+    if (!written) {
+      log::warn("anchors could not be written", {{log::Field::org, org.text()},
+                                                 {log::Field::code, facts(written.error().code).word}});
+    }
+  };
+  for (const auto& tenant : tenants()) anchor(*tenant->file_, tenant->id());
+  if (state_->catalog) anchor(*state_->catalog, OrgId{});
+}
+
+}  // namespace govctl::tenant

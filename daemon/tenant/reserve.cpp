@@ -1,0 +1,498 @@
+// One call's money: reserve, wait, settle (30-ledger.md "One call").
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+
+#include "daemon/telemetry/log.h"
+#include "daemon/tenant/state.h"
+
+namespace govctl::tenant {
+
+using domain::Cause;
+using domain::Decision;
+using domain::Refusal;
+
+namespace {
+
+Refusal refusal_of(Cause cause, std::string message, std::string path = {}, std::string next = {}) {
+  Refusal refusal;
+  refusal.cause = cause;
+  refusal.message = std::move(message);
+  refusal.path = std::move(path);
+  refusal.next = std::move(next);
+  return refusal;
+}
+
+std::optional<Refusal> inactive(const Snapshot& snapshot, const std::array<const Node*, level_count>& nodes) {
+  const auto check = [&](const Node& node, bool active, const std::optional<domain::Freeze>& frozen,
+                         std::string_view command) -> std::optional<Refusal> {
+    if (!active) {
+      return refusal_of(Cause::inactive, fmt::format("{} {} is not active", level_word(node.level), node.path),
+                        node.path, fmt::format("govctl {} {}", command, node.path));
+    }
+    if (frozen) {
+      const std::string why = frozen->reason.empty() ? "" : ": " + frozen->reason;
+      return refusal_of(Cause::frozen, fmt::format("{} {} is frozen{}", level_word(node.level), node.path, why),
+                        node.path, fmt::format("govctl unfreeze {}", node.path));
+    }
+    return std::nullopt;
+  };
+  const domain::Org& org = snapshot.config().org;
+  if (auto refusal = check(*nodes[0], org.active && !org.deleted_at, org.frozen, "org set --active=true")) {
+    return refusal;
+  }
+  const auto& workspace = snapshot.workspace(*nodes[1]);
+  if (auto refusal = check(*nodes[1], workspace.active, workspace.frozen, "workspace set --active=true")) {
+    return refusal;
+  }
+  const auto& group = snapshot.group(*nodes[2]);
+  if (auto refusal = check(*nodes[2], group.active, group.frozen, "group set --active=true")) return refusal;
+  const auto& agent = snapshot.agent(*nodes[3]);
+  return check(*nodes[3], agent.active, agent.frozen, "agent enable");
+}
+
+// What a line of money hangs on, for people: the path of its level.
+const std::string& path_of(const domain::MoneyLine& line, const std::array<const Node*, level_count>& nodes) {
+  return nodes[static_cast<std::size_t>(line.level)]->path;
+}
+
+domain::UsageEvent event_of(const CallFacts& call, const Snapshot& snapshot, const Node& key, Timestamp now,
+                            std::int64_t steady) {
+  domain::UsageEvent event;
+  event.request_id = call.request_id;
+  event.client_request_id = call.client_request_id;
+  event.scope = snapshot.scope(key);
+  event.user = call.user;
+  event.session = call.session;
+  event.tags = call.tags;
+  event.dialect = call.dialect;
+  event.model = call.ask.model;
+  event.credits_per_usd = snapshot.config().org.credits_per_usd;
+  event.latency_ms = std::max<std::int64_t>((steady - call.began_steady) / 1000, 0);
+  event.rules_id = key.rules_id;
+  event.created_at = now;
+  return event;
+}
+
+}  // namespace
+
+// --- reserve -------------------------------------------------------------------------------------------------------
+
+void Tenant::contend(Contender& contender, bool last, bool behind_waiters) {
+  State& state = *state_;
+  const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
+  state.meters.roll(services_.clock->now());
+  contender.money.size = 0;
+  contender.rates.size = 0;
+  state.meters.money_lines(*contender.snapshot, contender.nodes, contender.meters, contender.money);
+  Meters::rate_lines(*contender.nodes[4]->rules, contender.meters, second, contender.demand->rate_tokens,
+                     contender.rates);
+  contender.decision = domain::decide(*contender.demand, contender.rates, contender.money, last);
+  Decision& decision = contender.decision;
+
+  if (decision.kind == Decision::Kind::admit && behind_waiters && !last) {
+    // Oldest first: whoever needs the same money waits behind those who were there before.
+    for (const domain::MoneyLine& line : contender.money) {
+      const bool contested = std::ranges::any_of(
+          state.waiters, [&](const auto& waiter) { return waiter->contender->blocked_on == line.meter; });
+      if (contested) {
+        decision.kind = Decision::Kind::wait;
+        decision.money = &line;
+        break;
+      }
+    }
+  }
+  if (decision.kind == Decision::Kind::wait) contender.blocked_on = decision.money->meter;
+  if (decision.kind != Decision::Kind::admit) return;
+
+  state.meters.hold(contender.meters, decision.hold);
+  for (const domain::RateRule& rule : contender.nodes[4]->rules->rates) {
+    Meter& meter = *contender.meters[static_cast<std::size_t>(rule.level)];
+    if (meter.rate) meter.rate->add(second, 1, contender.demand->rate_tokens);
+  }
+}
+
+void Tenant::wake_waiters() {
+  State& state = *state_;
+  std::vector<std::uint64_t> blocked;  // meters that an older one still waits for
+  for (auto at = state.waiters.begin(); at != state.waiters.end();) {
+    Waiter& waiter = **at;
+    Contender& contender = *waiter.contender;
+    const bool shares = std::ranges::find(blocked, contender.blocked_on) != blocked.end();
+    if (!shares) contend(contender, false, false);
+    if (shares || contender.decision.kind == Decision::Kind::wait) {
+      blocked.push_back(contender.blocked_on);
+      ++at;
+      continue;
+    }
+    waiter.decided = true;
+    asio::post(waiter.timer.get_executor(), [keep = *at] { keep->timer.cancel(); });
+    at = state.waiters.erase(at);
+  }
+}
+
+// True when the contender was decided by others' settling; false when its time is up or the queue is full.
+asio::awaitable<bool> Tenant::wait_for_room(Contender& contender) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto waiter = std::make_shared<Waiter>(executor, contender);
+  // Leaves the queue however the coroutine ends.
+  struct Place {
+    Tenant& tenant;
+    std::shared_ptr<Waiter> waiter;
+    ~Place() {
+      const std::scoped_lock lock(tenant.state_->mutex);
+      if (!waiter->decided) tenant.state_->waiters.remove(waiter);
+    }
+  };
+  {
+    const std::scoped_lock lock(state_->mutex);
+    if (state_->waiters.size() >= max_waiters) co_return false;
+    // Between the decision and here somebody may have settled.
+    contend(contender, false, true);
+    if (contender.decision.kind != Decision::Kind::wait) co_return true;
+    state_->waiters.push_back(waiter);
+  }
+  const Place place{*this, waiter};
+  waiter->timer.expires_after(max_wait);
+  boost::system::error_code ignored;
+  co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  const std::scoped_lock lock(state_->mutex);
+  co_return waiter->decided;
+}
+
+asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& facts, const Route& route) {
+  Contender contender;
+  contender.snapshot = facts.caller.snapshot;
+  const Snapshot& snapshot = *contender.snapshot;
+  const Node& key = *facts.caller.key;
+  contender.nodes = snapshot.chain(key);
+  if (auto refusal = inactive(snapshot, contender.nodes)) co_return std::unexpected(std::move(*refusal));
+  auto demand = domain::check_rules(*key.rules, facts.ask, route.provider->name, route.upstream_model, *route.price,
+                                    snapshot.config().org.credits_per_usd);
+  if (!demand) {
+    Refusal refusal = std::move(demand.error());
+    refusal.path = key.path;
+    if (refusal.next.empty()) refusal.next = fmt::format("govctl policy effective {}", key.path);
+    co_return std::unexpected(std::move(refusal));
+  }
+  contender.demand = &*demand;
+
+  bool waited = false;
+  bool write_rules = false;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    contender.meters = state_->meters.chain(snapshot.scope(key));
+    contend(contender, false, true);
+    write_rules = !state_->rules_written.contains(key.rules_id);
+  }
+  if (contender.decision.kind == Decision::Kind::wait) {
+    waited = true;
+    const bool decided = co_await wait_for_room(contender);
+    if (!decided) {
+      const std::scoped_lock lock(state_->mutex);
+      contend(contender, true, false);
+    }
+  }
+  const Decision& decision = contender.decision;
+  if (decision.kind == Decision::Kind::refuse_rate) {
+    co_return std::unexpected(
+        domain::rate_refusal(*decision.rate, contender.nodes[static_cast<std::size_t>(decision.rate->level)]->path));
+  }
+  if (decision.kind != Decision::Kind::admit) {
+    Refusal refusal = domain::money_refusal(*decision.money, decision.needed, path_of(*decision.money, contender.nodes),
+                                            services_.clock->now());
+    if (refusal.cause == Cause::budget) refusal.next = fmt::format("govctl budget list {}", refusal.path);
+    if (refusal.cause == Cause::key_limit) refusal.next = fmt::format("govctl key list {}", refusal.path);
+    co_return std::unexpected(std::move(refusal));
+  }
+
+  auto hold = std::make_unique<HoldFacts>();
+  hold->tenant = shared_from_this();
+  hold->call = facts;
+  hold->route = route;
+  hold->meters = contender.meters;
+  hold->reserved = decision.hold;
+  hold->output_tokens = decision.output_tokens;
+  hold->rate_tokens = demand->rate_tokens;
+  hold->rate_second = services_.clock->steady_micros() / micros_per_second;
+  hold->clamped = decision.clamped;
+  hold->waited = waited;
+
+  domain::Reservation reservation;
+  reservation.request_id = facts.request_id;
+  reservation.scope = snapshot.scope(key);
+  reservation.dialect = facts.dialect;
+  reservation.provider = route.provider->name;
+  reservation.model = facts.ask.model;
+  reservation.price_model = route.price->model;
+  reservation.price_version = route.price->version;
+  reservation.credits_per_usd = snapshot.config().org.credits_per_usd;
+  reservation.stream = facts.ask.stream;
+  reservation.reserved = decision.hold;
+  reservation.rules_id = key.rules_id;
+  reservation.created_at = services_.clock->now();
+
+  std::string rules = write_rules ? key.rules_json : std::string{};
+  store::Work work = [reservation = std::move(reservation),
+                      rules = std::move(rules)](store::Transaction& tx) -> Result<void> {
+    if (!rules.empty()) {
+      if (auto ok = store::insert_rules(tx, reservation.rules_id, rules); !ok) return ok;
+    }
+    return store::insert_reservation(tx, reservation);
+  };
+  // The hold in memory must be given back whatever ends this coroutine before the row is known to be there; a row
+  // without its owner is settled by the next start.
+  auto committed = co_await commit(services_, *file_, store::Queue::bounded, std::move(work));
+  if (!committed) {
+    {
+      const std::scoped_lock lock(state_->mutex);
+      state_->meters.release(hold->meters, hold->reserved);
+      wake_waiters();
+    }
+    log::error("a reservation could not be written",
+               {{log::Field::request_id, facts.request_id.text()},
+                {log::Field::org, snapshot.root().slug},
+                {log::Field::code, govctl::facts(committed.error().code).word}});
+    co_return std::unexpected(refusal_of(Cause::unavailable, "the ledger cannot be written now; the call was not made",
+                                         key.path, "govctl status"));
+  }
+  if (write_rules) {
+    const std::scoped_lock lock(state_->mutex);
+    state_->rules_written.insert(key.rules_id);
+  }
+  co_return Hold(std::move(hold));
+}
+
+// --- settle ----------------------------------------------------------------------------------------------------------
+
+Hold::Hold(std::unique_ptr<HoldFacts> facts) : facts_(std::move(facts)) {}
+Hold::Hold(Hold&&) noexcept = default;
+
+Hold::~Hold() {
+  if (!facts_ || facts_->settled) return;
+  HoldFacts& hold = *facts_;
+  if (hold.outcome.cause.empty()) hold.outcome.cause = "abandoned";
+  hold.tenant->settle(hold, {});
+}
+
+std::int64_t Hold::output_tokens() const { return facts_->output_tokens; }
+bool Hold::clamped() const { return facts_->clamped; }
+Credits Hold::reserved() const { return facts_->reserved; }
+domain::Outcome& Hold::outcome() { return facts_->outcome; }
+
+asio::awaitable<Result<domain::Charge>> Hold::settle() {
+  domain::Charge charge;
+  std::move_only_function<void(store::Done)> start = [this, &charge](store::Done done) {
+    charge = facts_->tenant->settle(*facts_, std::move(done));
+  };
+  auto committed = co_await await_done(std::move(start));
+  if (!committed) co_return std::unexpected(committed.error());
+  co_return charge;
+}
+
+domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
+  hold.settled = true;
+  const CallFacts& call = hold.call;
+  const domain::Outcome& outcome = hold.outcome;
+  const Snapshot& snapshot = *call.caller.snapshot;
+  domain::Charge charge =
+      domain::charge_of(outcome, call.ask, *hold.route.price, snapshot.config().org.credits_per_usd, hold.reserved);
+  if (hold.clamped) charge.flags.set(domain::CallFlag::clamped);
+  if (hold.waited) charge.flags.set(domain::CallFlag::waited);
+
+  Settlement settlement;
+  settlement.event = event_of(call, snapshot, *call.caller.key, services_.clock->now(), services_.clock->steady_micros());
+  domain::UsageEvent& event = settlement.event;
+  event.provider = hold.route.provider->name;
+  event.price_model = hold.route.price->model;
+  event.price_version = hold.route.price->version;
+  event.usage = charge.usage;
+  event.cost_usd = charge.cost.usd();
+  event.reserved = hold.reserved;
+  event.credits_charged = charge.credits;
+  event.first_byte_ms = outcome.first_byte_ms;
+  event.attempts = outcome.attempts;
+  event.status = outcome.status;
+  event.cause = outcome.cause;
+  event.completion = outcome.completion;
+  event.flags = charge.flags;
+  event.error_message = outcome.error_message;
+  settlement.group = snapshot.config().org.billing_group;
+  settlement.meters = hold.meters;
+  settlement.rate_tokens = hold.rate_tokens;
+  settlement.rate_second = hold.rate_second;
+  submit(std::move(settlement), std::move(done));
+  return charge;
+}
+
+void Tenant::submit(Settlement settlement, store::Done done) {
+  auto shared = std::make_shared<Settlement>(std::move(settlement));
+  store::Work work = [shared](store::Transaction& tx) { return store::settle_call(tx, shared->event, shared->group); };
+  store::Done after = [self = shared_from_this(), shared, done = std::move(done)](Result<void> result) mutable {
+    if (result) {
+      self->settled(*shared);
+    } else {
+      log::error("a settlement could not be written; its reservation stays",
+                 {{log::Field::request_id, shared->event.request_id.text()},
+                  {log::Field::credits, shared->event.credits_charged.value()},
+                  {log::Field::code, govctl::facts(result.error().code).word}});
+      if (result.error().code == Code::unavailable) {
+        const std::scoped_lock lock(self->state_->mutex);
+        self->state_->unsettled.push_back(*shared);
+      }
+    }
+    if (done) done(std::move(result));
+  };
+  services_.writers->submit(*file_, store::Queue::settle, std::move(work), std::move(after));
+}
+
+// After COMMIT: memory follows the disk.
+void Tenant::settled(const Settlement& settlement) {
+  const domain::UsageEvent& event = settlement.event;
+  const std::int64_t credits = event.credits_charged.value();
+  std::vector<std::pair<const Node*, const domain::Budget*>> reached;
+  std::shared_ptr<const Snapshot> snapshot;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    Meters& meters = state_->meters;
+    meters.roll(services_.clock->now());
+    meters.release(settlement.meters, event.reserved);
+    meters.balance -= credits;
+    const std::int64_t tokens = event.usage.input_tokens() + event.usage.output_tokens();
+    for (Meter* meter : settlement.meters) {
+      if (meter->rate) meter->rate->correct(settlement.rate_second, tokens - settlement.rate_tokens);
+    }
+    snapshot = state_->snapshot;
+    const std::array<Uuid, level_count> ids{event.scope.org.bytes, event.scope.workspace.bytes,
+                                            event.scope.group.bytes, event.scope.agent.bytes, event.scope.key.bytes};
+    for (std::size_t i = 0; i < level_count; ++i) {
+      const Node* node = snapshot->find(ids[i]);
+      if (node == nullptr) continue;
+      for (const std::size_t row : node->budgets) {
+        const domain::Budget& budget = snapshot->config().budgets[row];
+        const std::int64_t before = settlement.meters[i]->spent(budget.period);
+        if (budget.auto_disable && before < budget.limit.value() && before + credits >= budget.limit.value()) {
+          reached.emplace_back(node, &budget);
+        }
+      }
+    }
+    Meters::spend(settlement.meters, credits, credits, credits);
+    wake_waiters();
+  }
+  for (const auto& [node, budget] : reached) {
+    domain::AuditRecord audit;
+    audit.id = AuditId::mint(event.created_at.millis());
+    audit.actor_kind = "system";
+    audit.actor = "govd";
+    audit.event_type = "budget.exhausted";
+    audit.resource_type = "budget";
+    audit.resource_id = budget->id.text();
+    audit.resource_name = node->path;
+    audit.description = fmt::format("the {} budget of {} is spent: the agents below it are BUDGET_EXHAUSTED",
+                                    domain::period_word(budget->period), node->path);
+    audit.request_id = event.request_id;
+    audit.created_at = event.created_at;
+    services_.writers->submit(
+        *file_, store::Queue::settle,
+        [audit = std::move(audit)](store::Transaction& tx) { return store::append_audit(tx, audit); }, {});
+  }
+}
+
+// --- refusals --------------------------------------------------------------------------------------------------------
+
+asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refusal& refusal, const Route* route) {
+  const Snapshot& snapshot = *facts.caller.snapshot;
+  const Node& key = *facts.caller.key;
+  domain::UsageEvent event =
+      event_of(facts, snapshot, key, services_.clock->now(), services_.clock->steady_micros());
+  if (route != nullptr) {
+    event.provider = route->provider->name;
+    event.price_model = route->price->model;
+    event.price_version = route->price->version;
+  }
+  event.status = domain::status_of(refusal.cause);
+  event.cause = domain::cause_word(refusal.cause);
+  event.error_message = refusal.message;
+  event.decision = domain::decision_json(refusal);
+
+  const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    RefusalBurst& burst = state_->refusals[KeyId{key.id}];
+    if (burst.second != second && burst.folded == 0) burst = RefusalBurst{second, 0, 0, {}};
+    if (burst.written >= refusals_written) {
+      if (burst.folded++ == 0) burst.event = event;
+      co_return true;
+    }
+    ++burst.written;
+  }
+  store::Work work = [event = std::move(event), rules = key.rules_json](store::Transaction& tx) -> Result<void> {
+    if (auto ok = store::insert_rules(tx, event.rules_id, rules); !ok) return ok;
+    return store::insert_event(tx, event);
+  };
+  auto written = co_await commit(services_, *file_, store::Queue::bounded, std::move(work));
+  co_return written.has_value();
+}
+
+void Tenant::flush_refusals() {
+  const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
+  std::vector<domain::UsageEvent> folded;
+  std::vector<Settlement> unsettled;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    unsettled.swap(state_->unsettled);
+    for (auto at = state_->refusals.begin(); at != state_->refusals.end();) {
+      RefusalBurst& burst = at->second;
+      if (burst.second == second) {
+        ++at;
+        continue;
+      }
+      if (burst.folded > 0) {
+        burst.event.count = burst.folded;
+        folded.push_back(std::move(burst.event));
+      }
+      at = state_->refusals.erase(at);
+    }
+  }
+  for (auto& event : folded) {
+    services_.writers->submit(
+        *file_, store::Queue::bounded,
+        [event = std::move(event)](store::Transaction& tx) { return store::insert_event(tx, event); }, {});
+  }
+  for (auto& settlement : unsettled) submit(std::move(settlement), {});
+}
+
+std::vector<RateState> Tenant::rate_states(const Snapshot& snapshot, const Node& key) const {
+  std::vector<RateState> states;
+  const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
+  const std::scoped_lock lock(state_->mutex);
+  const MeterChain meters = state_->meters.chain(snapshot.scope(key));
+  const auto narrow = [&](Cause cause, std::int64_t limit, std::int64_t used, std::int64_t reset) {
+    const RateState state{cause, limit, std::max<std::int64_t>(limit - used, 0), reset};
+    const auto same = std::ranges::find(states, cause, &RateState::cause);
+    if (same == states.end()) {
+      states.push_back(state);
+    } else if (state.remaining < same->remaining) {
+      *same = state;
+    }
+  };
+  for (const domain::RateRule& rule : key.rules->rates) {
+    const Meter& meter = *meters[static_cast<std::size_t>(rule.level)];
+    if (!meter.rate) continue;
+    meter.rate->roll(second);
+    if (rule.rpm) {
+      narrow(Cause::rpm, *rule.rpm, meter.rate->calls(), meter.rate->seconds_until_free(meter.rate->calls(), 0));
+    }
+    if (rule.tpm) {
+      narrow(Cause::tpm, *rule.tpm, meter.rate->tokens(), meter.rate->seconds_until_free(0, meter.rate->tokens()));
+    }
+  }
+  return states;
+}
+
+}  // namespace govctl::tenant

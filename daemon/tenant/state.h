@@ -1,0 +1,94 @@
+#pragma once
+// Private to the tenant room: what a Tenant owns, and a call's hold.
+
+#include <boost/asio/steady_timer.hpp>
+#include <list>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "daemon/tenant/meters.h"
+#include "daemon/tenant/tenant.h"
+
+namespace govctl::tenant {
+
+// A call on its way to a hold, in its coroutine's frame. Guarded by the tenant's mutex once it waits.
+struct Tenant::Contender {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::array<const Node*, level_count> nodes{};
+  MeterChain meters{};
+  const domain::Demand* demand = nullptr;
+  domain::MoneyLines money;  // what `decision` points into
+  domain::RateLines rates;
+  domain::Decision decision;
+  std::uint64_t blocked_on = 0;  // the meter that has no room
+};
+
+// A contender that waits for calls in flight to settle. The timer is touched on its own executor only; the rest is
+// guarded by the tenant's mutex.
+struct Tenant::Waiter {
+  Waiter(const asio::any_io_executor& executor, Contender& who) : timer(executor), contender(&who) {}
+  asio::steady_timer timer;
+  Contender* contender;
+  bool decided = false;
+};
+
+// All that the end of a call writes and gives back.
+struct Tenant::Settlement {
+  domain::UsageEvent event;
+  BillingGroupId group;
+  MeterChain meters{};
+  std::int64_t rate_tokens = 0;
+  std::int64_t rate_second = 0;
+};
+
+// Refusals of one key within one second, beyond which they fold into one event.
+struct RefusalBurst {
+  std::int64_t second = 0;
+  std::int64_t written = 0;
+  std::int64_t folded = 0;
+  domain::UsageEvent event;  // the first of those folded, with `count`
+};
+
+struct Tenant::State {
+  mutable std::mutex mutex;
+  std::shared_ptr<const Snapshot> snapshot;
+  Meters meters;
+  std::list<std::shared_ptr<Waiter>> waiters;
+  std::unordered_map<KeyId, RefusalBurst> refusals;
+  std::unordered_set<std::int64_t> rules_written;  // ids that rule_snapshots has, as far as this process knows
+  std::vector<Settlement> unsettled;  // settlements that failed for want of space: tried again
+
+  mutable std::mutex secrets_mutex;
+  std::map<std::int64_t, secrets::DataKey> data_keys;
+  std::int64_t active_data_key = 0;
+  struct OpenCredential {
+    std::int64_t version = 0;
+    std::shared_ptr<const secrets::Secret> secret;
+  };
+  std::map<CredentialId, OpenCredential> credentials;
+};
+
+// Calls that may wait at once for an org; above it a call is decided without waiting.
+constexpr std::size_t max_waiters = 1024;
+constexpr auto max_wait = std::chrono::seconds(5);
+// A key's refusals a second that have an event each.
+constexpr std::int64_t refusals_written = 10;
+
+struct HoldFacts {
+  std::shared_ptr<Tenant> tenant;
+  CallFacts call;
+  Route route;
+  MeterChain meters{};
+  Credits reserved;
+  std::int64_t output_tokens = 0;
+  std::int64_t rate_tokens = 0;
+  std::int64_t rate_second = 0;
+  bool clamped = false;
+  bool waited = false;
+  bool settled = false;
+  domain::Outcome outcome;
+};
+
+}  // namespace govctl::tenant

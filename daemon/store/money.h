@@ -11,10 +11,11 @@
 namespace govctl::store {
 
 // --- a call
-// -------------------------------------------------------------------------------------------------------
 Result<void> insert_reservation(Transaction& tx, const domain::Reservation& reservation);
 // In the caller's savepoint: the usage event; the ledger entry when credits were charged (type USAGE_DEDUCTION,
-// amount negative, idempotency key "call:<request id>", actor "gateway"); the reservation deleted.
+// amount negative, idempotency key "call:<request id>", actor "gateway"); the reservation deleted. conflict
+// when the call has its event already, internal when it holds no reservation: nothing may be charged twice.
+// Events and entries of charges follow one another in the same order: verify relies on it.
 Result<void> settle_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group);
 // A refused call: the usage event alone.
 Result<void> insert_event(Transaction& tx, const domain::UsageEvent& event);
@@ -26,14 +27,15 @@ Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rul
 Result<std::vector<domain::Reservation>> open_reservations(Connection& connection);
 
 // --- the ledger
-// ----------------------------------------------------------------------------------------------------
 struct Appended {
   std::int64_t seq = 0;
   domain::LedgerEntry entry;  // as stored
   domain::Hash hash{};
   bool replayed = false;  // the same idempotency key with the same content was there already
 };
-// idempotency_mismatch when the key was used with other content (group, amount, type, request, metadata).
+// idempotency_mismatch when the key was used with other content (group, amount, type, request, metadata);
+// invalid when the amount or the balance leaves its bounds. A REFUND names its call (not_found) and, with the
+// call's other refunds, is at most what it was charged (conflict).
 Result<Appended> append_entry(Transaction& tx, const domain::LedgerEntry& entry);
 Result<Credits> ledger_sum(Connection& connection,
                            const BillingGroupId& group);  // SELECT sum(amount): the balance
@@ -43,8 +45,7 @@ Result<Credits> refunded(Connection& connection, const RequestId& request);
 Result<void> append_audit(Transaction& tx, const domain::AuditRecord& record);
 
 // --- what start-up rebuilds memory from
-// ------------------------------------------------------------------------------ Settled spend by key: charges
-// since each instant, less refunds of calls charged since that instant.
+// Settled spend by key: charges since each instant, less refunds of calls charged since that instant.
 struct KeySpend {
   domain::Scope scope;
   Credits total, month, day;
@@ -52,7 +53,6 @@ struct KeySpend {
 Result<std::vector<KeySpend>> spend_by_key(Connection& connection, Timestamp day_start, Timestamp month_start);
 
 // --- reading
-// ---------------------------------------------------------------------------------------------------------
 struct StoredEntry {
   std::int64_t seq = 0;
   domain::LedgerEntry entry;
@@ -68,6 +68,7 @@ struct Page {
   std::int64_t limit = 100;
   std::int64_t after_seq = 0;  // the cursor: 0 = from the start (or the newest, where newest come first)
 };
+// created_at in [since, until).
 struct Window {
   std::optional<Timestamp> since, until;
 };

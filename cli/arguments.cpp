@@ -1,0 +1,182 @@
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "common/money.h"
+#include "common/nearest.h"
+
+namespace govctl::cli {
+namespace {
+
+// Every spelling of an option: "-f,--follow" -> "-f", "--follow".
+std::vector<std::string_view> spellings(std::string_view names) {
+  std::vector<std::string_view> found;
+  while (!names.empty()) {
+    const std::size_t comma = names.find(',');
+    found.push_back(names.substr(0, comma));
+    names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
+  }
+  return found;
+}
+
+Result<void> check_choice(const Arguments::Parameter& parameter, const std::string& value) {
+  const auto& choices = parameter.choices;
+  if (choices.empty() || std::ranges::find(choices, value) != choices.end()) return {};
+  const std::string_view close = nearest(value, choices);
+  return fail(Code::invalid, fmt::format("{}: '{}' is none of {}{}", spellings(parameter.name).back(),
+                                         value.substr(0, 64), fmt::join(choices, ", "),
+                                         close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+}
+
+void declare(CLI::App& app, Arguments::Parameter& parameter) {
+  if (parameter.flag != nullptr) {
+    app.add_flag(parameter.name, *parameter.flag);
+    return;
+  }
+  CLI::Option* option = nullptr;
+  if (parameter.text != nullptr) option = app.add_option(parameter.name, *parameter.text);
+  if (parameter.many != nullptr) {
+    option = app.add_option(parameter.name, *parameter.many);
+    if (!parameter.positional) option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+  if (parameter.maybe != nullptr) {
+    option = app.add_option_function<std::string>(
+        parameter.name, [out = parameter.maybe](const std::string& value) { *out = value; });
+  }
+  if (parameter.required) option->required();
+}
+
+}  // namespace
+
+Arguments::Parameter& Arguments::add(std::string_view name, std::string_view doc) {
+  auto& parameter = parameters_.emplace_back();
+  parameter.name = name;
+  parameter.doc = doc;
+  parameter.global = global_;
+  return parameter;
+}
+
+void Arguments::positional(std::string_view name, std::string& out, std::string_view doc) {
+  auto& parameter = add(name, doc);
+  parameter.positional = parameter.required = true;
+  parameter.text = &out;
+}
+
+void Arguments::positional(std::string_view name, std::optional<std::string>& out, std::string_view doc) {
+  auto& parameter = add(name, doc);
+  parameter.positional = true;
+  parameter.maybe = &out;
+}
+
+void Arguments::rest(std::string_view name, std::vector<std::string>& out, std::string_view doc) {
+  auto& parameter = add(name, doc);
+  parameter.positional = true;
+  parameter.many = &out;
+}
+
+void Arguments::option(std::string_view names, std::string_view value, std::optional<std::string>& out,
+                       std::string_view doc, Choices choices) {
+  auto& parameter = add(names, doc);
+  parameter.value = value;
+  parameter.maybe = &out;
+  parameter.choices = std::move(choices);
+}
+
+void Arguments::options(std::string_view names, std::string_view value, std::vector<std::string>& out,
+                        std::string_view doc) {
+  auto& parameter = add(names, doc);
+  parameter.value = value;
+  parameter.many = &out;
+}
+
+void Arguments::required(std::string_view names, std::string_view value, std::string& out, std::string_view doc,
+                         Choices choices) {
+  auto& parameter = add(names, doc);
+  parameter.value = value;
+  parameter.required = true;
+  parameter.text = &out;
+  parameter.choices = std::move(choices);
+}
+
+void Arguments::flag(std::string_view names, bool& out, std::string_view doc) { add(names, doc).flag = &out; }
+
+Result<void> Arguments::parse(const std::vector<std::string>& words) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  std::vector<std::string_view> known;
+  for (auto& parameter : parameters_) {
+    declare(app, parameter);
+    if (!parameter.positional) {
+      const auto names = spellings(parameter.name);
+      known.insert(known.end(), names.begin(), names.end());
+    }
+  }
+  std::vector<std::string> extras;
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::RequiredError&) {
+    // A mistyped option eats no argument: name it first, it is why something seems to be missing.
+    for (const auto& word : app.remaining()) {
+      if (word.starts_with("-")) extras.push_back(word);
+    }
+    if (extras.empty()) {
+      for (const auto& parameter : parameters_) {
+        const std::string name(spellings(parameter.name).back());
+        if (parameter.required && app.get_option(name)->count() == 0) {
+          return fail(Code::invalid, fmt::format("{} is missing: {}", usage_of(parameter), parameter.doc));
+        }
+      }
+    }
+  } catch (const CLI::ParseError& error) {
+    return fail(Code::invalid, error.what());
+  }
+  if (extras.empty()) extras = app.remaining();
+  if (!extras.empty()) {
+    const std::string word = extras.front().substr(0, extras.front().find('='));
+    if (!word.starts_with("-")) {
+      return fail(Code::invalid, fmt::format("'{}' is one argument too many", word.substr(0, 64)));
+    }
+    const std::string_view close = nearest(word, known);
+    return fail(Code::invalid, fmt::format("unknown option '{}'{}", word.substr(0, 64),
+                                           close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+  }
+  for (const auto& parameter : parameters_) {
+    const std::string* value = parameter.text;
+    if (parameter.maybe != nullptr && *parameter.maybe) value = &**parameter.maybe;
+    if (value == nullptr) continue;
+    if (auto ok = check_choice(parameter, *value); !ok) return ok;
+  }
+  return {};
+}
+
+std::string usage_of(const Arguments::Parameter& parameter) {
+  const std::string name(spellings(parameter.name).back());
+  if (parameter.positional) {
+    if (parameter.many != nullptr) return "[" + name + "…]";
+    return parameter.required ? name : "[" + name + "]";
+  }
+  return parameter.value.empty() ? name : name + " " + parameter.value;
+}
+
+Result<std::int64_t> whole_number(std::string_view name, std::string_view text) {
+  const auto number = Credits::parse(text);
+  if (!number) {
+    return fail(Code::invalid,
+                fmt::format("{}: '{}' is no whole number between -(2^53-1) and 2^53-1, written in "
+                            "decimal digits",
+                            name, text.substr(0, 40)));
+  }
+  return number->value();
+}
+
+Result<bool> on_off(std::string_view name, std::string_view text) {
+  if (text == "on") return true;
+  if (text == "off") return false;
+  return fail(Code::invalid, fmt::format("{}: '{}' is neither on nor off", name, text.substr(0, 40)));
+}
+
+}  // namespace govctl::cli

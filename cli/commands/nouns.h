@@ -1,0 +1,33 @@
+#pragma once
+// One function per file of this folder: the commands of its noun. tree.cpp has a row for each.
+
+#include <span>
+
+#include "cli/command.h"
+
+namespace govctl::cli {
+
+std::span<const Command> up_command();
+std::span<const Command> down_command();
+std::span<const Command> restart_command();
+std::span<const Command> status_command();
+std::span<const Command> wait_command();
+std::span<const Command> logs_command();
+std::span<const Command> version_command();
+std::span<const Command> org_commands();
+std::span<const Command> workspace_commands();
+std::span<const Command> group_commands();
+std::span<const Command> agent_commands();
+std::span<const Command> key_commands();
+std::span<const Command> credential_commands();
+std::span<const Command> provider_commands();
+std::span<const Command> policy_commands();
+std::span<const Command> budget_commands();
+std::span<const Command> pricing_commands();
+std::span<const Command> ledger_commands();
+std::span<const Command> usage_commands();
+std::span<const Command> audit_commands();
+std::span<const Command> explain_command();
+std::span<const Command> help_command();
+
+}  // namespace govctl::cli

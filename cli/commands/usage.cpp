@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+
+#include "cli/commands/hanging.h"
+#include "cli/commands/nouns.h"
+#include "common/api/ledger.h"
+#include "common/clock.h"
+
+namespace govctl::cli {
+namespace {
+
+using Show = Column::Show;
+constexpr std::array event_columns{Column{"WHEN", "created_at", Show::time},
+                                   Column{"REQUEST", "request_id"},
+                                   Column{"AGENT", "agent"},
+                                   Column{"MODEL", "model"},
+                                   Column{"STATUS", "status", Show::state},
+                                   Column{"IN", "input_tokens", Show::number},
+                                   Column{"OUT", "output_tokens", Show::number},
+                                   Column{"CREDITS", "credits_charged", Show::number},
+                                   Column{"MS", "latency_ms", Show::number},
+                                   Column{"PROVIDER", "provider", Show::text, true},
+                                   Column{"CAUSE", "cause", Show::text, true},
+                                   Column{"COMPLETION", "completion", Show::text, true},
+                                   Column{"CACHED", "cached_tokens", Show::number, true},
+                                   Column{"COST USD", "cost_usd", Show::number, true},
+                                   Column{"RESERVED", "reserved", Show::number, true},
+                                   Column{"KEY", "key_id", Show::text, true},
+                                   Column{"COUNT", "count", Show::number, true},
+                                   Column{"FLAGS", "flags", Show::text, true}};
+constexpr View event_view{"request_id", event_columns, "govctl status   (it says where agents call)"};
+
+constexpr std::array top_columns{Column{"NAME", "name"},
+                                 Column{"CALLS", "calls", Show::number},
+                                 Column{"IN", "input_tokens", Show::number},
+                                 Column{"OUT", "output_tokens", Show::number},
+                                 Column{"CREDITS", "credits", Show::number},
+                                 Column{"COST USD", "cost_usd", Show::number}};
+constexpr View top_view{"name", top_columns, "govctl usage history PATH"};
+
+// The org that a path belongs to, and ?path= for what is below the org.
+struct Place {
+  std::string group;
+  Query query;
+};
+Result<Place> place_of(const Session& s, const std::string& text) {
+  auto path = any_path(s, text);
+  if (!path) return std::unexpected(path.error());
+  const auto slash = path->find('/');
+  Place place{.group = path->substr(0, slash), .query = {}};
+  if (slash != std::string::npos) place.query.emplace_back("path", *path);
+  return place;
+}
+
+Action history(Arguments& a) {
+  struct Input {
+    std::string path;
+    std::optional<std::string> status, model, since, until;
+    Paging paging;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("PATH", in->path, "An org, or a workspace, group or agent in it");
+  a.option("--status", "S", in->status, "Only these",
+           {"SUCCESS", "ERROR", "POLICY_BLOCKED", "BUDGET_EXCEEDED"});
+  a.option("--model", "NAME", in->model, "Only calls of this model");
+  a.option("--since", "TIME", in->since, "From then on: 24h, 7d, 2026-11-21T09:30:00Z");
+  a.option("--until", "TIME", in->until, "Before then");
+  in->paging.declare(a);
+  return [in](Session& s) -> Result<Answer> {
+    auto place = place_of(s, in->path);
+    if (!place) return std::unexpected(place.error());
+    if (auto ok = check_instant("--since", in->since); !ok) return std::unexpected(ok.error());
+    if (auto ok = check_instant("--until", in->until); !ok) return std::unexpected(ok.error());
+    add(place->query, "status", in->status);
+    add(place->query, "model", in->model);
+    add(place->query, "since", in->since);
+    add(place->query, "until", in->until);
+    return answer(s.list("/usage/history/" + segment(place->group), std::move(place->query), in->paging),
+                  &event_view);
+  };
+}
+
+Action burn_rate(Arguments& a) {
+  auto in = std::make_shared<std::string>();
+  a.positional("PATH", *in, "An org, or a workspace, group or agent in it");
+  return [in](Session& s) -> Result<Answer> {
+    auto place = place_of(s, *in);
+    if (!place) return std::unexpected(place.error());
+    return answer(s.get("/usage/burn-rate/" + segment(place->group), std::move(place->query)));
+  };
+}
+
+Action top(Arguments& a) {
+  struct Input {
+    std::string path;
+    std::optional<std::string> by, window;
+    Paging paging;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("PATH", in->path, "An org, or a workspace, group or agent in it");
+  a.option("--by", "WHAT", in->by, "Who or what is ranked (default: agent)",
+           {"agent", "model", "key", "user", "provider"});
+  a.option("--window", "D", in->window, "How far back: 24h (default), 7d");
+  in->paging.declare(a);
+  return [in](Session& s) -> Result<Answer> {
+    auto place = place_of(s, in->path);
+    if (!place) return std::unexpected(place.error());
+    if (in->window && !parse_duration(*in->window)) {
+      return fail(Code::invalid,
+                  fmt::format("--window: '{}' is no duration; write 24h or 7d", in->window->substr(0, 40)));
+    }
+    place->query.emplace_back("by", in->by.value_or("agent"));
+    add(place->query, "window", in->window);
+    return answer(s.list("/usage/top/" + segment(place->group), std::move(place->query), in->paging),
+                  &top_view);
+  };
+}
+
+constexpr std::array commands{
+    Command{"history", "Show calls, newest first",
+            "govctl usage history acme\ngovctl usage history acme/prod --since 24h --status BUDGET_EXCEEDED",
+            history},
+    Command{"burn-rate", "Show what was spent in the last 24 hours and 7 days", "govctl usage burn-rate acme",
+            burn_rate},
+    Command{"top", "Show who or what costs most",
+            "govctl usage top acme\ngovctl usage top acme --by model --window 7d", top}};
+
+}  // namespace
+
+std::span<const Command> usage_commands() { return commands; }
+
+}  // namespace govctl::cli

@@ -1,0 +1,25 @@
+#pragma once
+// $XDG_CONFIG_HOME/govctl/config.yaml:
+//
+//   current-context: prod
+//   contexts:
+//     prod: {socket: /run/govctl/govd.sock, token-file: /home/me/prod.token, org: acme, output: table}
+//
+// Read only when the file exists.
+
+#include <optional>
+#include <string>
+
+#include "common/error.h"
+
+namespace govctl::cli {
+
+struct Context {
+  std::optional<std::string> socket, token_file, org, output;
+};
+
+// The context called `name`, or the current one. An absent file is an empty context, unless a name was asked
+// for.
+Result<Context> read_context(const std::string& file, const std::optional<std::string>& name);
+
+}  // namespace govctl::cli

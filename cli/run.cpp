@@ -1,0 +1,192 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/shell.h"
+#include "cli/tree.h"
+#include "common/nearest.h"
+
+namespace govctl::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// A command line taken apart: which command, and what is left for it.
+struct Line {
+  const Noun* noun = nullptr;
+  const Command* command = nullptr;
+  bool help = false;
+  Words rest;
+};
+
+struct Synonym {
+  std::string_view said, meant;
+};
+// Words that people bring along from elsewhere.
+constexpr std::array synonyms{
+    Synonym{"ls", "list"},          Synonym{"show", "get"},   Synonym{"describe", "get"},
+    Synonym{"info", "get"},         Synonym{"rm", "delete"},  Synonym{"remove", "delete"},
+    Synonym{"del", "delete"},       Synonym{"new", "create"}, Synonym{"add", "create"},
+    Synonym{"create", "add"},       Synonym{"update", "set"}, Synonym{"edit", "set"},
+    Synonym{"create", "set"},       Synonym{"add", "set"},    Synonym{"change", "set"},
+    Synonym{"delete", "revoke"},    Synonym{"rm", "revoke"},  Synonym{"buy", "purchase"},
+    Synonym{"start", "up"},         Synonym{"stop", "down"},  Synonym{"tenant", "org"},
+    Synonym{"organization", "org"}, Synonym{"log", "logs"},   Synonym{"price", "pricing"}};
+
+std::string_view guess(std::string_view word, const std::vector<std::string_view>& known) {
+  for (const auto& row : synonyms) {
+    if (row.said == word && std::ranges::find(known, row.meant) != known.end()) return row.meant;
+  }
+  return nearest(word, known);
+}
+
+Error unknown_noun(std::string_view word, const Words& following) {
+  std::vector<std::string_view> names;
+  for (const auto& noun : tree()) names.push_back(noun.name);
+  // "create org": the noun comes first here.
+  if (!following.empty()) {
+    const Noun* swapped = find_noun(following.front());
+    if (swapped != nullptr && find_command(*swapped, word) != nullptr) {
+      return {Code::invalid, fmt::format("unknown command '{} {}': the noun comes first", word, swapped->name),
+              fmt::format("govctl {} {}", swapped->name, word), ""};
+    }
+  }
+  const std::string_view close = guess(word, names);
+  if (close.empty())
+    return {Code::invalid, fmt::format("unknown command '{}'", word.substr(0, 64)), "govctl help", ""};
+  return {Code::invalid, fmt::format("unknown command '{}'; did you mean '{}'?", word.substr(0, 64), close),
+          fmt::format("govctl help {}", close), ""};
+}
+
+Error unknown_verb(const Noun& noun, std::string_view word) {
+  std::vector<std::string_view> verbs;
+  for (const auto& command : noun.commands) verbs.push_back(command.verb);
+  const std::string next = fmt::format("govctl help {}", noun.name);
+  if (word.empty()) {
+    return {Code::invalid, fmt::format("'{}' needs one of: {}", noun.name, fmt::join(verbs, ", ")), next, ""};
+  }
+  const std::string_view close = guess(word, verbs);
+  return {Code::invalid,
+          close.empty() ? fmt::format("unknown command '{} {}'; there are {}", noun.name, word.substr(0, 64),
+                                      fmt::join(verbs, ", "))
+                        : fmt::format("unknown command '{} {}'; did you mean '{}'?", noun.name,
+                                      word.substr(0, 64), close),
+          close.empty() ? next : fmt::format("govctl help {} {}", noun.name, close), ""};
+}
+
+// Finds noun and verb; the options of every command may stand before and between them.
+Result<Line> take_apart(const Words& words) {
+  Line line;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (word == "-h" || word == "--help") {
+      line.help = true;
+    } else if (line.command != nullptr) {
+      line.rest.push_back(word);
+      if (word == "--") {
+        line.rest.insert(line.rest.end(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
+        break;
+      }
+    } else if (word == "--version" && line.noun == nullptr) {
+      line.noun = find_noun("version");
+      line.command = &line.noun->commands[0];
+    } else if (word.size() > 1 && word.starts_with('-')) {
+      const GlobalOption* option = global_option(word);
+      if (option == nullptr) {
+        return fail(Code::invalid, fmt::format("unknown option '{}' before the command", word.substr(0, 64)),
+                    line.noun != nullptr ? fmt::format("govctl help {}", line.noun->name) : "govctl help");
+      }
+      line.rest.push_back(word);
+      const bool value_follows =
+          option->text != nullptr && (word.starts_with("--") ? !word.contains('=') : word.size() == 2);
+      if (value_follows && i + 1 < words.size()) line.rest.push_back(words[++i]);
+    } else if (line.noun == nullptr) {
+      line.noun = find_noun(word);
+      if (line.noun == nullptr) {
+        return std::unexpected(
+            unknown_noun(word, {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()}));
+      }
+      if (stands_alone(*line.noun)) line.command = &line.noun->commands[0];
+    } else {
+      line.command = find_command(*line.noun, word);
+      if (line.command == nullptr) return std::unexpected(unknown_verb(*line.noun, word));
+    }
+  }
+  return line;
+}
+
+std::string help_page(const Line& line) {
+  if (line.noun == nullptr) return help_top();
+  if (line.command == nullptr) return help_noun(*line.noun);
+  return help_command_page(*line.noun, *line.command);
+}
+
+int print(Terminal& terminal, const std::string& text, int exit_code) {
+  terminal.out << text << std::flush;
+  if (terminal.out) return exit_code;
+  terminal.err << "govctl: the answer could not be written to standard output\n";
+  return 1;
+}
+
+int report(Terminal& terminal, const Error& error, const std::string& request_id, bool json,
+           const Settings* settings) {
+  const bool with_id = error.code == Code::internal || (settings != nullptr && settings->verbose);
+  terminal.err << error_text(error, request_id, json, settings != nullptr && settings->color_err, with_id);
+  return facts(error.code).exit_code;
+}
+
+int execute(const Line& line, const Words& words, Terminal& terminal) {
+  const bool json = wants_json(words, terminal);
+  Arguments arguments;
+  GlobalFlags flags;
+  const Action action = line.command->build(arguments);
+  declare_globals(arguments, flags);
+  if (auto parsed = arguments.parse(line.rest); !parsed) {
+    Error error = parsed.error();
+    if (error.next.empty()) {
+      error.next = fmt::format("govctl help {}{}{}", line.noun->name, line.command->verb.empty() ? "" : " ",
+                               line.command->verb);
+    }
+    return report(terminal, error, "", json, nullptr);
+  }
+  auto settings = resolve_settings(flags, terminal);
+  // Help on a broken configuration must not need a sound one.
+  if (!settings && line.noun == find_noun("help")) settings = Settings{};
+  if (!settings) return report(terminal, settings.error(), "", json, nullptr);
+  const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
+  std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made
+  if (settings->jq) {
+    auto compiled = Jq::compile(*settings->jq);
+    if (!compiled) return report(terminal, compiled.error(), "", json_errors, &*settings);
+    jq.emplace(std::move(*compiled));
+  }
+  Session session(*settings, terminal, words);
+  auto answer = action(session);
+  if (!answer) return report(terminal, answer.error(), session.request_id(), json_errors, &*settings);
+  auto text = render(*answer, *settings, terminal.out_is_tty, jq ? &*jq : nullptr);
+  if (!text) return report(terminal, text.error(), "", json_errors, &*settings);
+  const int exit_code = print(terminal, *text, answer->exit_code);
+  terminal.err << remark(*answer, *settings, terminal.err_is_tty) << std::flush;
+  return exit_code;
+}
+
+}  // namespace
+
+int run(const Words& words, Terminal& terminal) {
+  const auto line = take_apart(words);
+  if (!line) return report(terminal, line.error(), "", wants_json(words, terminal), nullptr);
+  if (line->help || line->noun == nullptr) return print(terminal, help_page(*line), 0);
+  if (line->command == nullptr) {
+    return report(terminal, unknown_verb(*line->noun, ""), "", wants_json(words, terminal), nullptr);
+  }
+  return execute(*line, words, terminal);
+}
+
+}  // namespace govctl::cli

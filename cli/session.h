@@ -1,0 +1,79 @@
+#pragma once
+// One run of one command: its settings, the daemon, and the habits that commands share.
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/settings.h"
+#include "cli/terminal.h"
+#include "common/resource_path.h"
+
+namespace govctl::cli {
+
+// --limit and --all of a list.
+struct Paging {
+  std::optional<std::string> limit;
+  bool all = false;
+  void declare(Arguments& arguments);
+  // The number of items to show; empty for all of them.
+  [[nodiscard]] Result<std::optional<std::size_t>> wanted() const;
+};
+
+class Session {
+ public:
+  Session(Settings settings, Terminal& terminal, std::vector<std::string> words);
+
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] Terminal& terminal() const { return terminal_; }
+  [[nodiscard]] const std::string& request_id() const { return client_.request_id(); }
+
+  Result<Json> get(std::string path, Query query = {});
+  // Writes; --dry-run goes along.
+  Result<Json> post(std::string path, std::optional<Json> body, Query query = {});
+  Result<Json> patch(std::string path, Json body, const std::optional<std::string>& if_version = {});
+  Result<Json> put(std::string path, Json body);
+  Result<Json> remove(std::string path, Query query = {});
+  // A POST that moves money: its Idempotency-Key is `key`, or minted for this run, and survives a repetition.
+  Result<Json> post_money(std::string path, Json body, const std::optional<std::string>& key);
+  Result<void> stream(std::string path, const std::function<bool(std::string_view)>& sink);
+  // The pages of a list, as one list object; "next" is null when it is complete.
+  Result<Json> list(const std::string& path, Query query, const Paging& paging);
+  Result<Json> list(const std::string& path, Query query, std::optional<std::size_t> wanted);
+
+  // What the user wrote for a path, completed from GOVCTL_ORG when it starts with '/', and checked to be of one
+  // of the `levels`. An id passes as it is.
+  Result<std::string> path(std::string_view text, std::initializer_list<Level> levels) const;
+  Result<std::string> org(std::string_view text) const { return path(text, {Level::org}); }
+
+  // Before `what` ("delete the org acme") is done: passes with -y or --dry-run, asks on a terminal, else
+  // refuses.
+  Result<void> confirm(std::string_view what) const;
+  // A line on stderr; not with -q.
+  void note(std::string_view line) const;
+  // The command as it was typed, with `more` behind it.
+  [[nodiscard]] std::string invocation(std::string_view more) const;
+
+ private:
+  Result<Json> write(std::string_view method, std::string path, std::optional<Json> body, Query query,
+                     std::string if_match = {}, std::string key = {});
+  Settings settings_;
+  Terminal& terminal_;
+  std::vector<std::string> words_;
+  Client client_;
+};
+
+bool is_id(std::string_view text);
+// The instant that --since or --until name, as the API takes it: RFC 3339, or a duration such as 24h. Refuses
+// the rest.
+Result<void> check_instant(std::string_view option, const std::optional<std::string>& text);
+// A request's body without what was not given.
+Json without_nulls(Json object);
+// Adds the value to the query when it is there.
+void add(Query& query, std::string_view name, const std::optional<std::string>& value);
+
+}  // namespace govctl::cli

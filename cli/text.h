@@ -1,0 +1,27 @@
+#pragma once
+// Text on a terminal: how wide it is, and what must not reach it raw.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace govctl::cli {
+
+// Columns that UTF-8 text takes; a broken byte takes one.
+std::size_t display_width(std::string_view text);
+// Control characters, C1 controls, and characters that turn the direction of writing become \n, \u001b…; broken
+// UTF-8 becomes U+FFFD. With `keep_newlines`, '\n' and '\t' stay.
+std::string printable(std::string_view text, bool keep_newlines = false);
+
+struct Cell {
+  std::string text;
+  std::string_view color;  // an SGR sequence, or empty
+  bool right = false;
+};
+// Rows of cells as aligned columns, two spaces apart, no trailing spaces.
+std::string aligned(const std::vector<std::vector<Cell>>& rows);
+
+constexpr std::string_view bold = "\x1b[1m", red = "\x1b[31m", green = "\x1b[32m", yellow = "\x1b[33m",
+                           plain = "\x1b[0m";
+
+}  // namespace govctl::cli

@@ -1,0 +1,50 @@
+#include "cli/tree.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cli/commands/nouns.h"
+
+namespace govctl::cli {
+
+std::span<const Noun> tree() {
+  static const std::array nouns{
+      Noun{"up", "Start govd for this user", "Daemon", up_command()},
+      Noun{"down", "Stop it, letting calls in flight finish", "Daemon", down_command()},
+      Noun{"restart", "Stop it and start it again with the same options", "Daemon", restart_command()},
+      Noun{"status", "Is it running, and where is the gateway", "Daemon", status_command()},
+      Noun{"wait", "Wait until it serves", "Daemon", wait_command()},
+      Noun{"logs", "Read its log", "Daemon", logs_command()},
+      Noun{"org", "Organizations: the tenants, each with a ledger of its own", "Who", org_commands()},
+      Noun{"workspace", "Workspaces of an org", "Who", workspace_commands()},
+      Noun{"group", "Agent groups of a workspace", "Who", group_commands()},
+      Noun{"agent", "Agents of a group", "Who", agent_commands()},
+      Noun{"key", "API keys that agents call with", "Who", key_commands()},
+      Noun{"policy", "Rules on a path: models, tokens, rates", "Rules and money", policy_commands()},
+      Noun{"budget", "Limits on what a path may spend", "Rules and money", budget_commands()},
+      Noun{"ledger", "Credits: buy, adjust, refund, balance, statement, proof", "Rules and money",
+           ledger_commands()},
+      Noun{"pricing", "What models cost", "Rules and money", pricing_commands()},
+      Noun{"provider", "Where calls go", "Rules and money", provider_commands()},
+      Noun{"credential", "Providers' API keys, stored encrypted", "Rules and money", credential_commands()},
+      Noun{"usage", "Calls and what they cost", "Look", usage_commands()},
+      Noun{"explain", "Why a call was refused, or what it cost", "Look", explain_command()},
+      Noun{"audit", "Who changed what", "Look", audit_commands()},
+      Noun{"version", "Versions of govctl and of the daemon", "More", version_command()},
+      Noun{"help", "Help on a command or a topic", "More", help_command()},
+  };
+  return nouns;
+}
+
+const Noun* find_noun(std::string_view name) {
+  const auto nouns = tree();
+  const auto found = std::ranges::find(nouns, name, &Noun::name);
+  return found == nouns.end() ? nullptr : &*found;
+}
+
+const Command* find_command(const Noun& noun, std::string_view verb) {
+  const auto found = std::ranges::find(noun.commands, verb, &Command::verb);
+  return found == noun.commands.end() ? nullptr : &*found;
+}
+
+}  // namespace govctl::cli

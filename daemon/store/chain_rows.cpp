@@ -27,19 +27,19 @@ using domain::ChainTable;
   "resource_name, description, metadata, request_id, correlation_id, ip, user_agent, created_at, enc"
 
 constexpr std::array lists{
-    ColumnList{ChainTable::ledger, 11,
+    ColumnList{ChainTable::ledger, 11, 6, 3,
                "INSERT INTO ledger(" LEDGER_1 ", hash) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                "SELECT " LEDGER_1 ", hash FROM ledger ORDER BY seq",
                "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1",
                "SELECT coalesce(sum(amount), 0) FROM ledger WHERE seq > ?1 AND seq <= ?2"},
     ColumnList{
-        ChainTable::usage_events, 40,
+        ChainTable::usage_events, 40, 1, 26,
         "INSERT INTO usage_events(" USAGE_EVENTS_1
         ", hash) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         "SELECT " USAGE_EVENTS_1 ", hash FROM usage_events ORDER BY seq",
         "SELECT seq, hash FROM usage_events ORDER BY seq DESC LIMIT 1",
         "SELECT coalesce(sum(credits_charged), 0) FROM usage_events WHERE seq > ?1 AND seq <= ?2"},
-    ColumnList{ChainTable::audit_logs, 18,
+    ColumnList{ChainTable::audit_logs, 18, 12, -1,
                "INSERT INTO audit_logs(" AUDIT_LOGS_1 ", hash) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                "SELECT " AUDIT_LOGS_1 ", hash FROM audit_logs ORDER BY seq",
                "SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1", "SELECT 0 WHERE ?1 <= ?2"},
@@ -50,16 +50,24 @@ constexpr int occurrences(std::string_view text, char wanted) {
   for (const char c : text) found += c == wanted ? 1 : 0;
   return found;
 }
-constexpr bool counts_agree() {
+constexpr bool is_column(std::string_view select, int index, std::string_view name) {
+  select.remove_prefix(std::string_view("SELECT ").size());
+  for (; index > 0; --index) select.remove_prefix(select.find(", ") + 2);
+  return select.starts_with(name);
+}
+constexpr bool lists_agree() {
   for (std::size_t i = 0; i < lists.size(); ++i) {
     const ColumnList& list = lists[i];
     if (static_cast<std::size_t>(list.table) != i) return false;
     if (occurrences(list.insert, '?') != list.columns + 1) return false;
     if (occurrences(list.select, ',') != list.columns) return false;
+    if (!is_column(list.select, list.request, "request_id")) return false;
+    if (list.amount >= 0 && !is_column(list.select, list.amount, i == 0 ? "amount" : "credits_charged"))
+      return false;
   }
   return true;
 }
-static_assert(counts_agree(), "a list's columns, its placeholders and its count differ");
+static_assert(lists_agree(), "a list's columns, its placeholders and its figures differ");
 
 constexpr std::array org_tables{ChainTable::ledger, ChainTable::usage_events, ChainTable::audit_logs};
 constexpr std::array catalog_tables{ChainTable::audit_logs};

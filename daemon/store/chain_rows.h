@@ -17,6 +17,8 @@ namespace govctl::store {
 struct ColumnList {
   domain::ChainTable table;
   int columns;         // from seq to enc; hash follows as one more
+  int request;         // the column that names the call
+  int amount;          // the column that the table's sum adds up, or -1
   const char* insert;  // in this order
   const char* select;  // in this order, hash last, by seq
   const char* head;    // seq and hash of the last row

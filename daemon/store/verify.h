@@ -2,6 +2,8 @@
 // The offline and online proof: every row hashed again, the chain followed, signatures and anchors checked,
 // events and entries matched one to one (30-ledger.md "Anchors").
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,8 +34,8 @@ struct Anchor {
 std::vector<std::uint8_t> anchor_message(const Anchor& anchor);
 
 // Signs the committed heads that have moved since their last anchor: the row in `anchors` (an operation of the
-// writer), and after COMMIT a line of JSON in `<anchors_dir>/<org id>.log` (fsynced). Blocking; never on an
-// io_context's thread.
+// writer), and after COMMIT a line of JSON in `<anchors_dir>/<org id>.log`, the catalog's in `catalog.log`
+// (fsynced). Blocking; never on an io_context's thread.
 Result<std::size_t> write_anchors(Writers& writers, File& file, const OrgId& org,
                                   const std::string& anchors_dir, const Signer& signer, Timestamp now);
 // At start: lines that the database has and the log lacks are appended; a torn last line is no tampering.
@@ -57,7 +59,10 @@ struct Report {
 // `expected`, the heads and the ledger sum are compared too (memory against disk).
 struct Expected {
   std::array<domain::ChainHead, domain::chain_table_count> heads;  // at least these rows must be there
+  std::optional<std::int64_t> ledger_sum;                          // of the rows up to the ledger's head
 };
+// An Error: the proof could not be made. What is wrong with the rows is in the report. The signer's verify is
+// called on another thread.
 Result<Report> verify_file(Connection& connection, FileKind kind, const OrgId& org,
                            const std::string& anchors_dir, const Signer& signer, const Expected* expected);
 

@@ -6,7 +6,7 @@ import tree
 
 # Written so that this file does not find itself.
 RULES = [
-    (re.compile(r"(?<![\w.$}/-])/(w[o]rk|r[o]ot|h[o]me|U[s]ers)/"), "a path of one machine"),
+    (re.compile(r"(?<![\w.$}/-])/(w[o]rk|r[o]ot|h[o]me/(?!me/)[^/ ]+|U[s]ers)/"), "a path of one machine"),
     (re.compile(r"\bregist[r]y\.[a-z0-9-]+\.[a-z]{2,}|\b[a-z0-9-]+-npm\.p[k]g\.|\.jf[r]og\.io"), "a package registry's host"),
     (re.compile(r'"resolv[e]d"\s*:\s*"https?:'), "a lock file that names where its packages came from"),
 ]

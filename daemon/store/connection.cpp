@@ -45,11 +45,19 @@ Result<void> create_private(const std::string& path) {
   return sync_directory_of(path);
 }
 
+// SQLite's own statistics of memory take a global lock in every allocation. Before SQLite's first use in the
+// process; later it has no effect.
+void without_memory_statistics() {
+  static const int told = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(told);
+}
+
 }  // namespace
 
 Connection::Connection(SQLite::Database database) : database_(std::move(database)) {}
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Access access) {
+  without_memory_statistics();
   const bool write = access == Access::write;
   if (write) {
     if (auto local = refuse_network_file_system(path); !local) return std::unexpected(local.error());

@@ -88,14 +88,14 @@ Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void
     results[i] = std::unexpected(disk_full());
   }
 
-  int code = attempt(batch, results, runs_);
+  int code = attempt(batch, results);
   if (code == SQLITE_FULL && settles && ballast_ && ballast_->release()) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (!runs_[i] || batch[i].queue == Queue::settle) continue;
       runs_[i] = false;
       results[i] = std::unexpected(disk_full());
     }
-    code = attempt(batch, results, runs_);
+    code = attempt(batch, results);
   }
   if (code == SQLITE_OK) {
     const std::scoped_lock lock(heads_mutex_);
@@ -118,26 +118,37 @@ Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void
   return {};
 }
 
-int File::attempt(std::vector<Operation>& batch, std::vector<Result<void>>& results,
-                  const std::vector<bool>& runs) {
-  if (const int code = execute(begin_sql); code != SQLITE_OK) return code;
+int File::attempt(std::vector<Operation>& batch, std::vector<Result<void>>& results) {
+  bool calls_alone = true;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!runs[i]) continue;
-    if (const int code = run_one(batch[i], results[i]); code != SQLITE_OK) {
-      roll_back();
-      return code;
-    }
+    calls_alone = calls_alone && (!runs_[i] || batch[i].queue != Queue::bounded);
+  }
+  bool one_failed = false;
+  const int code = run_all(batch, results, !calls_alone, one_failed);
+  return one_failed ? run_all(batch, results, true, one_failed) : code;
+}
+
+int File::run_all(std::vector<Operation>& batch, std::vector<Result<void>>& results, bool savepoints,
+                  bool& one_failed) {
+  one_failed = false;
+  int code = execute(begin_sql);
+  for (std::size_t i = 0; i < batch.size() && code == SQLITE_OK && !one_failed; ++i) {
+    if (!runs_[i]) continue;
+    code = run_one(batch[i], results[i], savepoints);
+    one_failed = !savepoints && !results[i];
   }
   connection_->release();
-  const int code = execute(commit_sql);
-  if (code != SQLITE_OK) roll_back();
+  if (code == SQLITE_OK && !one_failed) code = execute(commit_sql);
+  if (code != SQLITE_OK || one_failed) roll_back();
   return code;
 }
 
-int File::run_one(Operation& operation, Result<void>& result) {
+int File::run_one(Operation& operation, Result<void>& result, bool savepoint) {
   sqlite3* handle = connection_->database().getHandle();
   const Heads before = transaction_.heads();
-  if (const int code = execute(savepoint_sql); code != SQLITE_OK) return code;
+  if (savepoint) {
+    if (const int code = execute(savepoint_sql); code != SQLITE_OK) return code;
+  }
   last_sqlite_code() = SQLITE_OK;
   result = guarded([&] { return operation.work(transaction_); });
   const int code = refine(last_sqlite_code());
@@ -151,6 +162,7 @@ int File::run_one(Operation& operation, Result<void>& result) {
     // Left to COMMIT, it would fail every operation of the batch.
     result = fail(Code::conflict, "a row refers to another that is not there");
   }
+  if (!savepoint) return SQLITE_OK;
   if (!result) {
     if (const int undone = execute(rollback_to_sql); undone != SQLITE_OK) return undone;
     transaction_.heads() = before;

@@ -61,9 +61,13 @@ class File {
  private:
   File(std::string path, const OrgId& org, std::unique_ptr<Connection> connection, const WriterOptions& options,
        const Clock& clock, std::shared_ptr<Ballast> ballast);
-  // SQLITE_OK when what could be done is committed; else the code for which nothing is.
-  int attempt(std::vector<Operation>& batch, std::vector<Result<void>>& results, const std::vector<bool>& runs);
-  int run_one(Operation& operation, Result<void>& result);
+  // One transaction with the operations whose runs_ is set. SQLITE_OK: committed, and results tell which
+  // operations failed alone. Else nothing is, and why not.
+  int attempt(std::vector<Operation>& batch, std::vector<Result<void>>& results);
+  // SQLITE_OK with one_failed set: nothing is committed, because an operation without a savepoint failed.
+  int run_all(std::vector<Operation>& batch, std::vector<Result<void>>& results, bool savepoints,
+              bool& one_failed);
+  int run_one(Operation& operation, Result<void>& result, bool savepoint);
   int execute(const char* sql);
   void roll_back();
   [[nodiscard]] bool room_left();
@@ -81,7 +85,7 @@ class File {
   int attended_pages_ = 0;  // of them, copied into the database, or not to be tried again before there are more
   std::int64_t room_checked_ = 0;
   bool room_ = true;
-  std::vector<bool> runs_;
+  std::vector<bool> runs_;  // which operations of the batch are not refused already
 
   mutable std::mutex heads_mutex_;
   Heads committed_;

@@ -45,7 +45,7 @@ class Worker {
     {
       const std::scoped_lock lock(mutex_);
       File::Schedule& schedule = file.schedule;
-      const bool bounded = operation.queue == Queue::bounded;
+      const bool bounded = operation.queue != Queue::settle;
       if (schedule.closing) {
         refused_.emplace_back(std::move(operation.done), file_closed());
       } else if (bounded && schedule.bounded >= options_.queue_limit) {
@@ -142,7 +142,8 @@ class Worker {
     const auto end = schedule.queue.begin() + static_cast<std::ptrdiff_t>(options_.batch);
     batch_.assign(std::move_iterator(schedule.queue.begin()), std::move_iterator(end));
     schedule.queue.erase(schedule.queue.begin(), end);
-    schedule.bounded -= static_cast<std::size_t>(std::ranges::count(batch_, Queue::bounded, &Operation::queue));
+    schedule.bounded -= static_cast<std::size_t>(
+        std::ranges::count_if(batch_, [](const Operation& taken) { return taken.queue != Queue::settle; }));
   }
 
   void answer_refused(std::unique_lock<std::mutex>& lock) {

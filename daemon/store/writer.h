@@ -46,14 +46,15 @@ class Transaction {
   domain::RowEncoder encoder_;
 };
 
-// May be run a second time after everything was rolled back (a settle, when the disk was full and room was
-// made): it leaves what it captured as it is.
 using Work = std::move_only_function<Result<void>(Transaction&)>;
-// Called once on the writer's thread, after COMMIT or with the Error: must not block.
 using Done = std::move_only_function<void(Result<void>)>;
 
+// The work of a call (reserve, settle) may be run a second time, after all of its batch was rolled back: it
+// leaves what it captured as it is. That saves it a savepoint: where every operation of a batch is a call's,
+// they run in the bare transaction, and once more in savepoints when one of them failed.
 enum class Queue {
-  bounded,  // reserve and administrators' changes: refused with unavailable when the queue is full
+  bounded,  // administrators' changes: refused with unavailable when the queue is full
+  reserve,  // as bounded, for a call
   settle,   // never refused: each hold owns its slot
 };
 

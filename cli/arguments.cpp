@@ -135,6 +135,7 @@ Result<void> Arguments::parse(const std::vector<std::string>& words) {
     return fail(Code::invalid, error.what());
   }
   if (extras.empty()) extras = app.remaining();
+  std::erase(extras, "--");  // CLI11 keeps the mark itself
   if (!extras.empty()) {
     const std::string word = extras.front().substr(0, extras.front().find('='));
     if (!word.starts_with("-")) {

@@ -3,7 +3,7 @@
 //
 //   current-context: prod
 //   contexts:
-//     prod: {socket: /run/govctl/govd.sock, token-file: /home/me/prod.token, org: acme, output: table}
+//     prod: {socket: /run/govctl/govd.sock, token-file: /etc/govctl/prod.token, org: acme, output: table}
 //
 // Read only when the file exists.
 

@@ -124,7 +124,7 @@ $XDG_CONFIG_HOME/govctl/config.yaml (~/.config/govctl/config.yaml), when it exis
   current-context: dev
   contexts:
     dev:  {org: acme}
-    prod: {socket: /run/govctl/govd.sock, token-file: /home/me/prod.token, output: wide}
+    prod: {socket: /run/govctl/govd.sock, token-file: /etc/govctl/prod.token, output: wide}
 )";
 
 struct Topic {

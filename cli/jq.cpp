@@ -42,7 +42,8 @@ Result<Jq> Jq::compile(const std::string& expression) {
   if (state.jq == nullptr) return fail(Code::internal, "libjq does not start");
   jq_set_error_cb(state.jq, collect, &state.errors);
   if (jq_compile(state.jq, expression.c_str()) == 0) {
-    const std::string why = state.errors.substr(0, state.errors.find('\n'));
+    std::string why = state.errors.substr(0, state.errors.find('\n'));
+    if (constexpr std::string_view prefix = "jq: error: "; why.starts_with(prefix)) why.erase(0, prefix.size());
     return fail(Code::invalid,
                 fmt::format("--jq: '{}' is no jq expression: {}", expression.substr(0, 200), why));
   }

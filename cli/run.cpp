@@ -142,6 +142,29 @@ int report(Terminal& terminal, const Error& error, const std::string& request_id
   return facts(error.code).exit_code;
 }
 
+std::string help_of(const Line& line) {
+  return fmt::format("govctl help {}{}{}", line.noun->name, line.command->verb.empty() ? "" : " ",
+                     line.command->verb);
+}
+
+// Every error has a next command, also where it was raised too deep to know one.
+Error with_next(const Line& line, Error error) {
+  if (!error.next.empty()) return error;
+  if (error.code == Code::invalid) error.next = help_of(line);
+  if (error.code == Code::internal || error.code == Code::corrupt) error.next = "govctl logs --level warn";
+  return error;
+}
+
+// nlohmann's exceptions stop here: a field of another type than the API says.
+Result<Answer> perform(const Action& action, Session& session) {
+  try {
+    return action(session);
+  } catch (const Json::exception& error) {
+    return fail(Code::internal, fmt::format("the daemon's answer is not what the API says: {}", error.what()),
+                "govctl version");
+  }
+}
+
 int execute(const Line& line, const Words& words, Terminal& terminal) {
   const bool json = wants_json(words, terminal);
   Arguments arguments;
@@ -149,29 +172,25 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
   const Action action = line.command->build(arguments);
   declare_globals(arguments, flags);
   if (auto parsed = arguments.parse(line.rest); !parsed) {
-    Error error = parsed.error();
-    if (error.next.empty()) {
-      error.next = fmt::format("govctl help {}{}{}", line.noun->name, line.command->verb.empty() ? "" : " ",
-                               line.command->verb);
-    }
-    return report(terminal, error, "", json, nullptr);
+    return report(terminal, with_next(line, parsed.error()), "", json, nullptr);
   }
   auto settings = resolve_settings(flags, terminal);
   // Help on a broken configuration must not need a sound one.
   if (!settings && line.noun == find_noun("help")) settings = Settings{};
-  if (!settings) return report(terminal, settings.error(), "", json, nullptr);
+  if (!settings) return report(terminal, with_next(line, settings.error()), "", json, nullptr);
   const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
   std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made
   if (settings->jq) {
     auto compiled = Jq::compile(*settings->jq);
-    if (!compiled) return report(terminal, compiled.error(), "", json_errors, &*settings);
+    if (!compiled) return report(terminal, with_next(line, compiled.error()), "", json_errors, &*settings);
     jq.emplace(std::move(*compiled));
   }
   Session session(*settings, terminal, words);
-  auto answer = action(session);
-  if (!answer) return report(terminal, answer.error(), session.request_id(), json_errors, &*settings);
+  auto answer = perform(action, session);
+  if (!answer)
+    return report(terminal, with_next(line, answer.error()), session.request_id(), json_errors, &*settings);
   auto text = render(*answer, *settings, terminal.out_is_tty, jq ? &*jq : nullptr);
-  if (!text) return report(terminal, text.error(), "", json_errors, &*settings);
+  if (!text) return report(terminal, with_next(line, text.error()), "", json_errors, &*settings);
   const int exit_code = print(terminal, *text, answer->exit_code);
   terminal.err << remark(*answer, *settings, terminal.err_is_tty) << std::flush;
   return exit_code;

@@ -150,7 +150,7 @@ Result<std::string> Session::path(std::string_view text, std::initializer_list<L
 Result<void> Session::confirm(std::string_view what) const {
   if (settings_.yes || settings_.dry_run) return {};
   if (!terminal_.in_is_tty || settings_.no_input) {
-    return fail(Code::invalid, fmt::format("will not {} without being told so: there is nobody to ask", what),
+    return fail(Code::invalid, fmt::format("refusing to {} without -y: there is no terminal to ask on", what),
                 invocation("-y"));
   }
   terminal_.err << fmt::format("Really {}? [y/N] ", what) << std::flush;

@@ -17,7 +17,7 @@ namespace {
 
 using G = GlobalFlags;
 constexpr std::array options{
-    GlobalOption{"-o,--output", "FORMAT", "table, wide, json, jsonl, yaml or csv", &G::output, nullptr},
+    GlobalOption{"-o,--format", "FORMAT", "table, wide, json, jsonl, yaml or csv", &G::output, nullptr},
     GlobalOption{"--jq", "EXPR", "Run the JSON answer through a jq expression; strings print raw", &G::jq,
                  nullptr},
     GlobalOption{"-q,--quiet", "", "Print ids or paths only, and no notes", nullptr, &G::quiet},
@@ -50,9 +50,11 @@ Result<Format> parse_format(std::string_view word) {
     words.push_back(row.word);
   }
   const std::string_view close = nearest(word, words);
-  return fail(Code::invalid, fmt::format("'{}' is no output format; use one of {}{}", word.substr(0, 40),
-                                         fmt::join(words, ", "),
-                                         close.empty() ? "" : fmt::format("; did you mean '{}'?", close)));
+  return fail(
+      Code::invalid,
+      fmt::format("'{}' is no output format; use one of {}{}", word.substr(0, 40), fmt::join(words, ", "),
+                  close.empty() ? "" : fmt::format("; did you mean '{}'?", close)),
+      "govctl help output");
 }
 
 Result<std::string> read_token(const std::string& file) {
@@ -187,8 +189,8 @@ bool wants_json(const std::vector<std::string>& words, const Terminal& terminal)
   std::string value = variable(terminal, "GOVCTL_OUTPUT").value_or("");
   for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
     const std::string& word = words[i];
-    if ((word == "-o" || word == "--output") && i + 1 < words.size()) value = words[i + 1];
-    if (word.starts_with("--output=")) value = word.substr(9);
+    if ((word == "-o" || word == "--format") && i + 1 < words.size()) value = words[i + 1];
+    if (word.starts_with("--format=")) value = word.substr(9);
     if (word.starts_with("-o") && word.size() > 2) value = word.substr(2);
     if (value.starts_with("=")) value.erase(0, 1);
   }

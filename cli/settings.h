@@ -31,7 +31,7 @@ struct GlobalOption {
   bool GlobalFlags::* flag;
 };
 std::span<const GlobalOption> global_options();
-// The row that `word` ("-o", "--output", "--output=json", "-ojson") spells, or null.
+// The row that `word` ("-o", "--format", "--format=json", "-ojson") spells, or null.
 const GlobalOption* global_option(std::string_view word);
 void declare_globals(Arguments& arguments, GlobalFlags& flags);
 

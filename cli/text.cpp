@@ -108,6 +108,7 @@ std::string aligned(const std::vector<std::vector<Cell>>& rows) {
       if (!cell.color.empty()) out += plain;
       gap = (cell.right ? "" : pad) + "  ";
     }
+    while (out.ends_with(' ')) out.pop_back();
     out += '\n';
   }
   return out;

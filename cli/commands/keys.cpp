@@ -132,10 +132,10 @@ Action revoke(Arguments& a) {
   a.positional("ID", in->id, "The key's id");
   a.option("--reason", "TEXT", in->reason, "Why; kept with the key and in the audit log");
   return [in](Session& s) -> Result<Answer> {
-    auto url = key_url(s, in->id);
-    if (!url) return std::unexpected(url.error());
     if (auto sure = s.confirm(fmt::format("revoke the key {}", in->id)); !sure)
       return std::unexpected(sure.error());
+    auto url = key_url(s, in->id);
+    if (!url) return std::unexpected(url.error());
     Query query;
     add(query, "reason", in->reason);
     return answer(s.remove(*url, std::move(query)), &view);

@@ -135,6 +135,8 @@ void Registry::close() {
   if (state_->catalog) services_.writers->close(state_->catalog);
 }
 
+store::File& Registry::catalog() const { return *state_->catalog; }
+
 Result<Caller> Registry::authenticate(const domain::Hash& key_hash) const {
   Caller caller;
   {
@@ -379,7 +381,7 @@ asio::awaitable<Result<store::Report>> Registry::verify(std::shared_ptr<Tenant> 
   const store::FileKind kind = tenant ? store::FileKind::org : store::FileKind::catalog;
   Result<store::Report> report;
   std::function<void()> check = [&]() {
-    const store::Expected expected{services_.writers->committed_heads(file)};
+    const store::Expected expected{services_.writers->committed_heads(file), std::nullopt};
     auto connection = store::Connection::open(path, store::Access::read);
     if (!connection) {
       report = std::unexpected(connection.error());

@@ -70,6 +70,7 @@ class Registry {
   asio::awaitable<Result<store::Report>> verify(std::shared_ptr<Tenant> tenant);
 
   [[nodiscard]] const Services& services() const { return services_; }
+  [[nodiscard]] store::File& catalog() const;
   [[nodiscard]] std::size_t inflight() const;
   // Anchors what has moved; called once a minute and at drain. Blocking.
   void write_anchors();

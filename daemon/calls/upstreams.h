@@ -1,0 +1,31 @@
+#pragma once
+// Sends a call to its provider: over HTTP, or to the mock that lives in this process. Used from one context's thread.
+
+#include <unordered_map>
+
+#include "daemon/calls/calls.h"
+
+namespace govctl::calls {
+
+using Response = std::expected<std::unique_ptr<http::UpstreamResponse>, http::SendFault>;
+
+class Calls::Upstreams {
+ public:
+  Upstreams(asio::io_context& context, const Clock& clock) : context_(context), clock_(clock), client_(context) {}
+  [[nodiscard]] const asio::io_context& context() const { return context_; }
+
+  // `body` in the OpenAI chat format. `cancel` receives what abandons the sending.
+  asio::awaitable<Response> chat(const tenant::Route& route, std::string body, std::string_view request_id,
+                                 bool stream, std::function<void()>* cancel);
+
+ private:
+  const Result<http::Upstream>& upstream_of(const tenant::Route& route);
+  asio::io_context& context_;
+  const Clock& clock_;
+  http::Client client_;
+  // Base URLs, parsed once for each version of the platform's rows.
+  std::shared_ptr<const domain::PlatformConfig> parsed_for_;
+  std::unordered_map<const domain::Provider*, Result<http::Upstream>> parsed_;
+};
+
+}  // namespace govctl::calls

@@ -1,0 +1,82 @@
+// govd: flags and exit code.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "common/paths.h"
+#include "common/version.h"
+#include "daemon/daemon.h"
+
+namespace {
+
+int complain(const govctl::Error& error) {
+  fmt::print(stderr, "govd: {}\n", error.message);
+  if (!error.next.empty()) fmt::print(stderr, "  next: {}\n", error.next);
+  return govctl::facts(error.code).exit_code;
+}
+
+int run(int argc, char** argv) {
+  govctl::DaemonOptions options;
+  std::vector<std::string> listen;
+  std::string level = "info";
+  int drain_seconds = 30;
+  std::string org;
+
+  CLI::App app{"govd: the daemon that governs agents' calls; see govctl help"};
+  app.set_version_flag("--version", fmt::format("govd {}", govctl::version));
+  app.add_flag("--system", options.system, "The machine's daemon: /var/lib/govctl, /etc/govctl/keys, /run/govctl");
+  app.add_option("--state-dir", options.state_dir, "Databases, anchors, lock");
+  app.add_option("--keys-dir", options.keys_dir, "Master key, signing key and one key for each org");
+  app.add_option("--socket", options.socket, "The control socket");
+  app.add_option("--listen", listen, "ADDRESS:PORT of the gateway; repeat for more (default 127.0.0.1:4683)");
+  app.add_option("--log-file", options.log_file, "Default: stderr");
+  app.add_option("--log-level", level)->check(CLI::IsMember({"debug", "info", "warn", "error"}))->capture_default_str();
+  app.add_option("--threads", options.threads, "Network threads (default: one a core)")->check(CLI::Range(0, 64));
+  app.add_option("--drain-timeout", drain_seconds, "Seconds that calls may take to finish at SIGTERM")
+      ->check(CLI::Range(0, 3600))
+      ->capture_default_str();
+  CLI::App* verify = app.add_subcommand("verify", "Proves a stopped daemon's files: chains, anchors, events, entries");
+  verify->fallthrough();
+  verify->add_option("--org", org, "One org's slug");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 64;
+  }
+
+  auto paths = options.system ? govctl::Result<govctl::Paths>(govctl::system_paths()) : govctl::user_paths();
+  if (!paths) return complain(paths.error());
+  if (options.state_dir.empty()) options.state_dir = paths->state_dir;
+  if (options.keys_dir.empty()) options.keys_dir = paths->keys_dir;
+  if (options.socket.empty()) options.socket = paths->socket;
+  for (const auto& text : listen) {
+    auto address = govctl::parse_listen(text);
+    if (!address) return complain(address.error());
+    options.listen.push_back(std::move(*address));
+  }
+  options.log_level = level == "debug"  ? govctl::log::LogLevel::debug
+                      : level == "warn" ? govctl::log::LogLevel::warn
+                      : level == "error" ? govctl::log::LogLevel::error
+                                         : govctl::log::LogLevel::info;
+  options.drain_timeout = std::chrono::seconds(drain_seconds);
+
+  if (verify->parsed()) {
+    auto sound = govctl::verify_stopped(options, org);
+    if (!sound) return complain(sound.error());
+    return *sound ? 0 : 2;
+  }
+  auto served = govctl::run_daemon(options);
+  return served ? 0 : complain(served.error());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception&) {
+    fmt::print(stderr, "govd: stopped by an unexpected fault\n");
+    return 1;
+  }
+}

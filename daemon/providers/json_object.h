@@ -1,0 +1,47 @@
+#pragma once
+// Reads the top level of a JSON object without building it: where each member's value stands, so that a body can be
+// changed at a few places and passed on byte for byte otherwise. The whole text is checked against RFC 8259.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.h"
+
+namespace govctl::providers {
+
+struct JsonMember {
+  std::string_view key;    // between the quotes; never holds an escape
+  std::string_view value;  // as written, without the blanks around it
+};
+
+struct JsonObject {
+  std::vector<JsonMember> members;
+  std::size_t end = 0;  // where the closing brace stands
+
+  // Null when there is none.
+  [[nodiscard]] const JsonMember* find(std::string_view key) const;
+};
+
+// invalid: no JSON, no object, nested deeper than 128, a member that stands twice, an escape in a member's name.
+Result<JsonObject> scan_object(std::string_view text);
+
+// A replacement of text[begin, end) by `with`; begin == end inserts.
+struct Splice {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string with;
+};
+// Applies splices that do not overlap.
+std::string spliced(std::string_view text, std::vector<Splice> splices);
+
+// The value of a JSON string as written, without its quotes and with its escapes undone; nullopt when it is none.
+std::optional<std::string> json_string(std::string_view value);
+// A whole number as written; nullopt on anything else or beyond int64.
+std::optional<std::int64_t> json_integer(std::string_view value);
+// `text` as a JSON string, quotes included.
+std::string json_quoted(std::string_view text);
+
+}  // namespace govctl::providers

@@ -1,0 +1,56 @@
+#pragma once
+// The OpenAI chat completions format, requests and answers (platform.openai.com/docs/api-reference/chat). Bytes to facts
+// and back; no sockets, no money.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/domain/usage.h"
+#include "daemon/providers/json_object.h"
+
+namespace govctl::providers::openai {
+
+// What must differ from what the client sent.
+struct RequestEdits {
+  std::optional<std::string> model;          // the upstream's name for it
+  bool include_usage = false;                // set stream_options.include_usage
+  std::optional<std::int64_t> max_tokens;    // set, in the field that the client used or else in `max_tokens_field`
+  std::string_view max_tokens_field = "max_tokens";
+};
+// `object` is `body` scanned. Empty when nothing differs.
+std::optional<std::string> edited(std::string_view body, const JsonObject& object, const RequestEdits& edits);
+
+struct UsageReport {
+  std::optional<domain::Usage> usage;  // absent is absent; an explicit zero is zero
+  bool absurd = false;                 // negative, contradictory or beyond reason: an upstream fault
+};
+// `value` is the usage member as written. Cached tokens are counted inside prompt_tokens and reasoning inside
+// completion_tokens, and come out disjoint.
+UsageReport read_usage(std::string_view value);
+
+// A whole answer.
+struct Answer {
+  JsonObject object;
+  UsageReport usage;
+  std::int64_t produced_bytes = 0;  // of text and arguments, for an estimate
+};
+Result<Answer> read_answer(std::string_view body);
+// The answer with "x_platform" as its last member.
+std::string with_platform(std::string_view body, const JsonObject& object, std::string_view x_platform_json);
+
+// One streamed chunk.
+struct Chunk {
+  JsonObject object;
+  UsageReport usage;
+  bool usage_only = false;  // choices: [] with usage: what include_usage adds
+  bool finished = false;    // a choice has its finish_reason
+  bool error = false;
+  std::int64_t produced_bytes = 0;
+};
+Result<Chunk> read_chunk(std::string_view data);
+
+// Models that reason where nobody sees it: what they used cannot be estimated from what they showed.
+bool hides_reasoning(std::string_view model);
+
+}  // namespace govctl::providers::openai

@@ -43,9 +43,10 @@ Hash genesis(const OrgId& org, ChainTable table) {
 
 std::uint8_t* RowEncoder::grow(char type, std::size_t size) {
   constexpr std::size_t prefix = 5;
-  const std::size_t at = bytes_.size();
-  bytes_.resize(at + prefix + size);
-  std::uint8_t* out = bytes_.data() + at;
+  const std::size_t needed = size_ + prefix + size;
+  if (needed > bytes_.size()) bytes_.resize(2 * needed);
+  std::uint8_t* out = bytes_.data() + size_;
+  size_ = needed;
   out[0] = static_cast<std::uint8_t>(type);
   big_endian(size, 4, out + 1);
   return out + prefix;
@@ -68,7 +69,7 @@ void RowEncoder::null() { grow('n', 0); }
 Hash RowEncoder::hash(const Hash& previous) const {
   CryptoPP::SHA256 sha;
   sha.Update(previous.data(), previous.size());
-  sha.Update(bytes_.data(), bytes_.size());
+  sha.Update(bytes_.data(), size_);
   Hash digest;
   sha.Final(digest.data());
   return digest;

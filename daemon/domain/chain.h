@@ -48,12 +48,13 @@ class RowEncoder {
   void null();
   void text_or_null(std::string_view value) { value.empty() ? null() : text(value); }
   [[nodiscard]] Hash hash(const Hash& previous) const;
-  void clear() { bytes_.clear(); }
+  void clear() { size_ = 0; }
 
  private:
   // Appends a column's prefix and room for its content: where the content goes.
   std::uint8_t* grow(char type, std::size_t size);
-  std::vector<std::uint8_t> bytes_;
+  std::vector<std::uint8_t> bytes_;  // the first size_ of them; it never shrinks
+  std::size_t size_ = 0;
 };
 
 constexpr std::int64_t current_enc = 1;

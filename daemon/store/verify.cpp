@@ -33,6 +33,12 @@ RawStatement prepare(Connection& connection, const char* sql) {
   return RawStatement(statement);
 }
 
+std::string_view content(sqlite3_value* value) {
+  const void* data = sqlite3_value_blob(value);
+  if (data == nullptr) return {};
+  return {static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_value_bytes(value))};
+}
+
 // Follows one table's chain from its first row on.
 class Chain {
  public:
@@ -70,10 +76,7 @@ class Chain {
   [[nodiscard]] std::int64_t seq() const { return report_.head.seq; }
   [[nodiscard]] std::int64_t amount() const { return sqlite3_column_int64(statement_.get(), list_.amount); }
   [[nodiscard]] std::string_view bytes(int column) const {
-    const void* data = sqlite3_column_blob(statement_.get(), column);
-    const int size = sqlite3_column_bytes(statement_.get(), column);
-    return data == nullptr ? std::string_view{}
-                           : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(size));
+    return content(sqlite3_column_value(statement_.get(), column));
   }
   [[nodiscard]] std::string_view request() const { return bytes(list_.request); }
   [[nodiscard]] const TableReport& report() const { return report_; }
@@ -110,23 +113,24 @@ class Chain {
   }
 
   void encode(int column) {
-    sqlite3_stmt* row = statement_.get();
-    switch (sqlite3_column_type(row, column)) {
+    // Looked up once for its type, size and content; only this thread uses the connection.
+    sqlite3_value* value = sqlite3_column_value(statement_.get(), column);
+    switch (sqlite3_value_type(value)) {
       case SQLITE_INTEGER:
-        encoder_.integer(sqlite3_column_int64(row, column));
+        encoder_.integer(sqlite3_value_int64(value));
         break;
       case SQLITE_TEXT:
-        encoder_.text(bytes(column));
+        encoder_.text(content(value));
         break;
       case SQLITE_BLOB: {
-        const std::string_view value = bytes(column);
-        encoder_.blob({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+        const std::string_view blob = content(value);
+        encoder_.blob({reinterpret_cast<const std::uint8_t*>(blob.data()), blob.size()});
         break;
       }
       case SQLITE_NULL:
         encoder_.null();
         break;
-      default:  // a REAL, which no writer writes: its hash will not match
+      default:  // a REAL, which no writer writes: the row's hash will not match
         break;
     }
   }

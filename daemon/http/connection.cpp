@@ -171,6 +171,10 @@ std::expected<bool, Connection::Refusal> Connection::next_request() {
   Incoming& in = *in_;
   // RFC 9112 §2.2: empty lines before a request are forgiven.
   while (in.scan.length() == 0 && in.bytes().starts_with("\r\n")) in.buffer.consume(2);
+  const std::string_view start = in.bytes().substr(0, 1);
+  if (!start.empty() && start != "\r" && !is_token(start)) {  // TLS on a plain port, for one
+    return std::unexpected(Refusal{Code::invalid, 400, "this is no HTTP request"});
+  }
   const HeadScan::Found found = in.scan.scan(in.bytes());
   if (found == HeadScan::Found::bad_line) {
     return std::unexpected(
@@ -329,8 +333,8 @@ asio::awaitable<Result<std::string>> Connection::body_of_length() {
   while (have < length) {
     // Grows with what came, not with what was announced.
     if (have == body.size()) {
-      body.resize_and_overwrite(std::min(length, std::max(2 * have, body_step)),
-                                [](char*, std::size_t n) { return n; });
+      const std::size_t room = std::min(length, std::max(2 * have, body_step));
+      body.resize_and_overwrite(room, [room](char*, std::size_t) { return room; });
     }
     timed_out_ = false;
     waiting_ = true;

@@ -59,17 +59,14 @@ void Deadlines::arm(Deadline::Clock::time_point at) {
 void Deadlines::sweep() {
   const auto now = Deadline::Clock::now();
   armed_ = Deadline::Clock::time_point::min();  // set() in a callback need not arm: the walk's end does
-  auto earliest = never;
   for (Deadline* at = first_; at != nullptr; at = std::exchange(cursor_, nullptr)) {
     cursor_ = at->next_;
-    if (at->at_ > now) {
-      earliest = std::min(earliest, at->at_);
-      continue;
-    }
+    if (at->at_ > now) continue;
     at->clear();
-    at->expired_();
+    const auto expired = at->expired_;  // a copy: the call may destroy its Deadline
+    expired();
   }
-  // What callbacks set, on deadlines that were passed already.
+  auto earliest = never;
   for (const Deadline* at = first_; at != nullptr; at = at->next_) earliest = std::min(earliest, at->at_);
   armed_ = never;
   if (earliest != never) arm(std::max(earliest, now + sweep_pause));

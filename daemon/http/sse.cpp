@@ -33,6 +33,7 @@ std::string_view take_line(std::string_view& text) {
 bool SseReader::feed(std::string_view bytes) {
   if (begin_ > 0) {
     buffer_.erase(0, begin_);
+    line_ -= begin_;
     scanned_ -= begin_;
     begin_ = 0;
   }
@@ -43,19 +44,19 @@ bool SseReader::feed(std::string_view bytes) {
 }
 
 std::size_t SseReader::find_end() {
-  if (first_ && scanned_ == 0 && buffer_.starts_with(byte_order_mark)) scanned_ = byte_order_mark.size();
-  std::size_t line = scanned_;
+  if (first_ && line_ == 0 && buffer_.starts_with(byte_order_mark)) line_ = byte_order_mark.size();
+  scanned_ = std::max(scanned_, line_);
   for (;;) {
-    const std::size_t end = line_end(buffer_, line);
+    const std::size_t end = line_end(buffer_, scanned_);
+    scanned_ = std::min(end, buffer_.size());
     if (end == std::string::npos) break;
     std::size_t after = end + 1;
     if (buffer_[end] == '\r') {
       if (after == buffer_.size()) break;  // whether an LF belongs to it is not known yet
       if (buffer_[after] == '\n') ++after;
     }
-    if (end == line) return after;
-    line = after;
-    scanned_ = line;
+    if (end == line_) return after;
+    line_ = scanned_ = after;
   }
   return std::string::npos;
 }
@@ -93,8 +94,7 @@ SseEvent SseReader::take(std::size_t end) {
       event.data = joined_;
     }
   }
-  begin_ = end;
-  scanned_ = end;
+  begin_ = line_ = scanned_ = end;
   return event;
 }
 

@@ -32,7 +32,8 @@ class SseReader {
   std::string buffer_;
   std::string joined_;       // data of an event with several data lines
   std::size_t begin_ = 0;    // of the first event that was not taken
-  std::size_t scanned_ = 0;  // the start of the line where looking for its end goes on
+  std::size_t line_ = 0;     // the start of the line that is not whole yet
+  std::size_t scanned_ = 0;  // how far that line was looked through
   bool first_ = true;        // a BOM may stand here
   std::size_t max_;
 };

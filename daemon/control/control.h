@@ -1,6 +1,6 @@
 #pragma once
-// The administrators' front: control API of 40-control-api.md over the Unix socket. One table of routes, one file per
-// resource; who is asking and whether they may is decided here before any handler runs.
+// The administrators' front: control API of 40-control-api.md over the Unix socket. One table of routes, one
+// file per resource; who is asking and whether they may is decided here before any handler runs.
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
@@ -15,8 +15,8 @@ namespace govctl::control {
 namespace asio = boost::asio;
 
 struct ControlOptions {
-  uid_t owner_uid = 0;                      // the daemon's own: the local owner, with root
-  bool system = false;                      // a system daemon: members of `admin_gid` are local administrators
+  uid_t owner_uid = 0;  // the daemon's own: the local owner, with root
+  bool system = false;  // a system daemon: members of `admin_gid` are local administrators
   gid_t admin_gid = static_cast<gid_t>(-1);
   std::string state_dir;
   std::function<std::string()> gateway_url;  // "http://127.0.0.1:4683"

@@ -13,6 +13,7 @@ namespace govctl::identity {
 
 using domain::Permission;
 using domain::Permissions;
+constexpr std::string_view word_of(Permission permission) { return domain::permission_word(permission); }
 
 struct Principal {
   std::string kind;   // of the audit row: local

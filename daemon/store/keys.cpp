@@ -14,6 +14,9 @@ constexpr char insert_key_sql[] =
 constexpr char update_key_sql[] =
     "UPDATE api_keys SET name = :name, credit_limit = :limit, expires_at = :expires, revoked_at = :revoked,"
     " revoke_reason = :reason, rotated_to = :rotated WHERE id = :id";
+// A name is unique among keys that are neither revoked nor rotated: the old key must step aside before the new
+// one, which its rotated_to names, can be there.
+constexpr char step_aside_sql[] = "UPDATE api_keys SET revoked_at = created_at WHERE id = :id";
 constexpr char key_columns[] =
     "SELECT k.id, k.agent_id, k.name, k.hash, k.suffix, k.credit_limit, k.expires_at, k.revoked_at, "
     "k.revoke_reason,"
@@ -67,6 +70,16 @@ Result<void> update_key(Transaction& tx, const domain::ApiKey& key) {
     auto& update = tx.connection().prepared(update_key_sql);
     set_changeable(update, key);
     return exec_one(update, "key");
+  });
+}
+
+Result<void> insert_rotated_key(Transaction& tx, const domain::ApiKey& old, const domain::ApiKey& fresh) {
+  return guarded([&]() -> Result<void> {
+    auto& aside = tx.connection().prepared(step_aside_sql);
+    set(aside, ":id", old.id);
+    if (auto done = exec_one(aside, "key"); !done) return done;
+    if (auto done = insert_key(tx, fresh); !done) return done;
+    return update_key(tx, old);
   });
 }
 

@@ -1,0 +1,167 @@
+#include <array>
+#include <charconv>
+
+#include "daemon/control/changes.h"
+#include "daemon/control/checks.h"
+#include "daemon/control/handlers.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/present.h"
+#include "daemon/store/catalog.h"
+
+namespace govctl::control {
+namespace {
+
+using domain::PriceKind;
+
+Subject subject_of(const domain::ModelPrice& model) {
+  return {"pricing", model.provider + "/" + model.model, model.provider + "/" + model.model};
+}
+
+std::unexpected<Error> none(const std::string& provider, const std::string& model) {
+  return fail(Code::not_found,
+              fmt::format("{} of {} has no price", model.substr(0, 200), provider.substr(0, 100)),
+              fmt::format("govctl pricing set {} {} --input USD --output USD", provider.substr(0, 100),
+                          model.substr(0, 200)));
+}
+
+// USD per 1,000 tokens, and per call.
+Result<std::vector<domain::KindPrice>> prices_of(const api::PricingPut& body) {
+  struct Given {
+    std::string_view field;
+    PriceKind kind;
+    std::optional<std::string> text;
+    std::int64_t unit = 1000;
+  };
+  const std::array given{Given{"input", PriceKind::input, body.input},
+                         Given{"cache_read", PriceKind::cache_read, body.cache_read},
+                         Given{"cache_write_5m", PriceKind::cache_write_5m, body.cache_write_5m},
+                         Given{"cache_write_1h", PriceKind::cache_write_1h, body.cache_write_1h},
+                         Given{"output", PriceKind::output, body.output},
+                         Given{"reasoning", PriceKind::reasoning, body.reasoning},
+                         Given{"request", PriceKind::request, body.request, 1}};
+  std::vector<domain::KindPrice> prices;
+  for (const auto& one : given) {
+    if (!one.text) continue;
+    auto price = Price::parse(*one.text);
+    if (!price) return fail(Code::invalid, fmt::format("'{}': {}", one.field, price.error().message));
+    prices.push_back({one.kind, *price, one.unit});
+  }
+  return prices;
+}
+
+// A model whose price was deleted and set again goes on counting: a version names one price for ever.
+std::string version_setting(const std::string& provider, const std::string& model) {
+  return "price-version:" + provider + "/" + model;
+}
+
+Result<std::int64_t> next_version(store::Transaction& tx, const domain::ModelPrice& model,
+                                  const std::optional<domain::ModelPrice>& before) {
+  if (before) return before->version + 1;
+  auto last = store::get_setting(tx.connection(), version_setting(model.provider, model.model));
+  if (!last) return std::unexpected(last.error());
+  std::int64_t version = 0;
+  if (*last) std::from_chars((*last)->data(), (*last)->data() + (*last)->size(), version);
+  return version + 1;
+}
+
+}  // namespace
+
+Answer list_pricing(Request& request) {
+  const auto provider = request.asked("provider");
+  const auto model = request.asked("model");
+  std::vector<api::ModelPricing> models;
+  for (const auto& row : request.registry.platform()->models) {
+    if ((provider && row.provider != *provider) || (model && row.model != *model)) continue;
+    models.push_back(shown(row));
+  }
+  auto page = page_of(request, std::move(models),
+                      [](const api::ModelPricing& row) { return row.provider + '\n' + row.model; });
+  if (!page) co_return std::unexpected(page.error());
+  co_return reply(*page);
+}
+
+Answer get_pricing(Request& request) {
+  const auto platform = request.registry.platform();
+  for (const auto& row : platform->models) {
+    if (row.provider == request.parameter(0) && row.model == request.parameter(1)) co_return reply(shown(row));
+  }
+  co_return none(request.parameter(0), request.parameter(1));
+}
+
+Answer put_pricing(Request& request) {
+  auto body = request.decoded<api::PricingPut>();
+  if (!body) co_return std::unexpected(body.error());
+  domain::ModelPrice row;
+  row.provider = request.parameter(0);
+  row.model = request.parameter(1);
+  row.context_window = body->context_window;
+  row.max_output_tokens = body->max_output_tokens;
+  row.source = body->source.value_or("manual");
+  row.as_of = row.updated_at = request.now;
+  if (auto ok = check_name("model", row.model); !ok) co_return std::unexpected(ok.error());
+  if (auto ok = check_name("source", row.source); !ok) co_return std::unexpected(ok.error());
+  if (auto ok = check_positive("context_window", row.context_window); !ok)
+    co_return std::unexpected(ok.error());
+  if (auto ok = check_positive("max_output_tokens", row.max_output_tokens); !ok)
+    co_return std::unexpected(ok.error());
+  auto prices = prices_of(*body);
+  if (!prices) co_return std::unexpected(prices.error());
+  row.prices = std::move(*prices);
+  Work<domain::ModelPrice> work = [row, author = Author(request), if_match = request.if_match](
+                                      store::Transaction& tx) mutable -> Result<domain::ModelPrice> {
+    auto provider = store::find_provider(tx.connection(), row.provider);
+    if (!provider) return std::unexpected(provider.error());
+    if (!*provider) {
+      return fail(Code::not_found, fmt::format("there is no provider '{}'", row.provider.substr(0, 100)),
+                  "govctl provider add " + row.provider.substr(0, 100));
+    }
+    auto before = store::find_model(tx.connection(), row.provider, row.model);
+    if (!before) return std::unexpected(before.error());
+    if (auto ok = check_version(if_match, *before ? (*before)->version : 0, "price"); !ok) {
+      return std::unexpected(ok.error());
+    }
+    if (*before) {
+      // Limits that are not given stay: the price changes, the model does not.
+      if (!row.context_window) row.context_window = (*before)->context_window;
+      if (!row.max_output_tokens) row.max_output_tokens = (*before)->max_output_tokens;
+    }
+    auto version = next_version(tx, row, *before);
+    if (!version) return std::unexpected(version.error());
+    row.version = *version;
+    if (auto done = store::put_model(tx, row); !done) return std::unexpected(done.error());
+    const Json is = api::encode(shown(row));
+    auto audit = author.record(
+        "pricing.set", subject_of(row),
+        fmt::format("set the price of {} of {}, version {}", row.model, row.provider, row.version),
+        *before ? changed(api::encode(shown(**before)), is) : made(is));
+    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    return row;
+  };
+  auto model = co_await request.registry.change(std::move(work), request.dry_run);
+  if (!model) co_return std::unexpected(model.error());
+  co_return reply(shown(*model));
+}
+
+Answer delete_pricing(Request& request) {
+  Work<domain::ModelPrice> work =
+      [provider = request.parameter(0), model = request.parameter(1), author = Author(request),
+       if_match = request.if_match](store::Transaction& tx) -> Result<domain::ModelPrice> {
+    auto before = store::find_model(tx.connection(), provider, model);
+    if (!before) return std::unexpected(before.error());
+    if (!*before) return none(provider, model);
+    if (auto ok = check_version(if_match, (*before)->version, "price"); !ok) return std::unexpected(ok.error());
+    if (auto done = store::delete_model(tx, provider, model); !done) return std::unexpected(done.error());
+    auto kept = store::put_setting(tx, version_setting(provider, model), std::to_string((*before)->version));
+    if (!kept) return std::unexpected(kept.error());
+    auto audit = author.record("pricing.delete", subject_of(**before),
+                               fmt::format("deleted the price of {} of {}", model, provider),
+                               removed(api::encode(shown(**before))));
+    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    return std::move(**before);
+  };
+  auto model = co_await request.registry.change(std::move(work), request.dry_run);
+  if (!model) co_return std::unexpected(model.error());
+  co_return reply(shown(*model));
+}
+
+}  // namespace govctl::control

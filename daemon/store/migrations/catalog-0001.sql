@@ -101,6 +101,10 @@ CREATE TRIGGER audit_logs_no_update BEFORE UPDATE ON audit_logs
 BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 CREATE TRIGGER audit_logs_no_delete BEFORE DELETE ON audit_logs
 BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
+-- REPLACE deletes what is in its way without asking the DELETE triggers.
+CREATE TRIGGER audit_logs_append BEFORE INSERT ON audit_logs
+WHEN NEW.seq <> coalesce((SELECT max(seq) FROM audit_logs), 0) + 1
+BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
 INSERT INTO providers(name, kind, base_url, max_tokens_field, needs_credential, shipped, created_at, updated_at) VALUES
   ('openai', 'openai', 'https://api.openai.com/v1', 'max_completion_tokens', 1, 1, 0, 0),

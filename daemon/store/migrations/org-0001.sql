@@ -314,6 +314,19 @@ BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 CREATE TRIGGER audit_logs_no_delete BEFORE DELETE ON audit_logs
 BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
+-- REPLACE deletes what is in its way without asking the DELETE triggers.
+CREATE TRIGGER ledger_append BEFORE INSERT ON ledger
+WHEN NEW.seq <> coalesce((SELECT max(seq) FROM ledger), 0) + 1
+     OR EXISTS(SELECT 1 FROM ledger WHERE idempotency_key = NEW.idempotency_key)
+BEGIN SELECT RAISE(ABORT, 'ledger is append-only'); END;
+CREATE TRIGGER usage_events_append BEFORE INSERT ON usage_events
+WHEN NEW.seq <> coalesce((SELECT max(seq) FROM usage_events), 0) + 1
+     OR EXISTS(SELECT 1 FROM usage_events WHERE request_id = NEW.request_id)
+BEGIN SELECT RAISE(ABORT, 'usage_events is append-only'); END;
+CREATE TRIGGER audit_logs_append BEFORE INSERT ON audit_logs
+WHEN NEW.seq <> coalesce((SELECT max(seq) FROM audit_logs), 0) + 1
+BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
+
 -- A call's usage event is its audit record: both are read as one log.
 CREATE VIEW audit_trail AS
 SELECT 'audit' AS source, seq, id, actor_kind, actor, event_type, resource_type, resource_id, resource_name,

@@ -259,11 +259,12 @@ inline const TableReport& of(const Report& report, domain::ChainTable table) {
 // What somebody with the file and no key can do: the triggers go first.
 inline void attack(const std::string& path, const std::string& sql) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE);
+  database.exec("PRAGMA synchronous = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF");
   for (const char* table : {"ledger", "usage_events", "audit_logs"}) {
     database.exec(
         fmt::format("DROP TRIGGER IF EXISTS {0}_no_update; DROP TRIGGER IF EXISTS {0}_no_delete", table));
   }
-  database.exec("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF");
+
   database.exec(sql);
 }
 

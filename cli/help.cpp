@@ -240,8 +240,8 @@ std::optional<std::string> help_topic(std::string_view name) {
 }
 
 std::vector<std::string_view> topic_names() {
-  std::vector<std::string_view> names;
-  for (const auto& topic : topics) names.push_back(topic.name);
+  std::vector<std::string_view> names(topics.size());
+  std::ranges::transform(topics, names.begin(), &Topic::name);
   return names;
 }
 

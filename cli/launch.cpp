@@ -57,7 +57,7 @@ Result<std::string> find_govd() {
   std::string_view rest = path == nullptr ? "" : path;
   while (!rest.empty()) {
     const std::size_t colon = rest.find(':');
-    const std::string candidate = std::string(rest.substr(0, colon)) + "/govd";
+    std::string candidate = std::string(rest.substr(0, colon)) + "/govd";
     if (candidate.starts_with('/') && executable(candidate)) return candidate;
     rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "cli/text.h"
 #include "cli/yaml.h"
@@ -113,21 +112,30 @@ std::string list_table(const Json& items, const View& view, const Settings& sett
   return aligned(rows);
 }
 
-// Name and value, one a line. What is null or empty is left out unless everything is asked for.
+Column::Show show_of(std::string_view name) {
+  if (name == "status") return Column::Show::state;
+  return name.ends_with("_at") || name == "as_of" ? Column::Show::time : Column::Show::text;
+}
+
+// Name and value, one a line, with a line for each member of an object and each object of a list. What is null
+// or empty is left out unless everything is asked for.
 std::string object_table(const Json& object, const Settings& settings) {
   std::vector<std::vector<Cell>> rows;
+  const auto add = [&](const std::string& title, const Json& value, Column::Show show) {
+    rows.push_back({{title, settings.color_out ? bold : "", false}, cell_of(value, show, settings.color_out)});
+  };
   for (const auto& [name, value] : object.items()) {
+    const std::string title = printable(name);
     const bool nothing = value.is_null() || (value.is_structured() && value.empty()) || value == "";
-    if (nothing && settings.format != Format::wide) continue;
-    const auto show = name == "status"        ? Column::Show::state
-                      : name.ends_with("_at") ? Column::Show::time
-                                              : Column::Show::text;
-    const bool many = value.is_array() && !value.empty() && value.front().is_structured();
-    const Json lines = many ? value : Json::array({value});
-    std::string title = printable(name);
-    for (const auto& line : lines) {
-      rows.push_back({{std::exchange(title, ""), settings.color_out ? bold : "", false},
-                      cell_of(line, show, settings.color_out)});
+    if (nothing) {
+      if (settings.format == Format::wide) add(title, Json(), Column::Show::text);
+    } else if (value.is_object()) {
+      for (const auto& [member, inner] : value.items())
+        add(title + "." + printable(member), inner, show_of(member));
+    } else if (value.is_array() && value.front().is_structured()) {
+      for (const auto& line : value) add(&line == &value.front() ? title : "", line, Column::Show::text);
+    } else {
+      add(title, value, show_of(name));
     }
   }
   return aligned(rows);

@@ -148,10 +148,19 @@ std::string help_of(const Line& line) {
 }
 
 // Every error has a next command, also where it was raised too deep to know one.
-Error with_next(const Line& line, Error error) {
-  if (!error.next.empty()) return error;
-  if (error.code == Code::invalid) error.next = help_of(line);
-  if (error.code == Code::internal || error.code == Code::corrupt) error.next = "govctl logs --level warn";
+Error with_next(const Line& line, const Arguments& arguments, Error error) {
+  if (!error.next.empty() || error.code == Code::cancelled) return error;
+  if (error.code == Code::internal || error.code == Code::corrupt) {
+    error.next = "govctl logs --level warn";
+  } else if (error.code == Code::stale && find_command(*line.noun, "get") != nullptr) {
+    Words look{std::string(line.noun->name), "get"};
+    for (const auto& parameter : arguments.parameters()) {
+      if (parameter.positional && parameter.text != nullptr) look.push_back(*parameter.text);
+    }
+    error.next = command_line(look);
+  } else {
+    error.next = help_of(line);
+  }
   return error;
 }
 
@@ -172,25 +181,27 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
   const Action action = line.command->build(arguments);
   declare_globals(arguments, flags);
   if (auto parsed = arguments.parse(line.rest); !parsed) {
-    return report(terminal, with_next(line, parsed.error()), "", json, nullptr);
+    return report(terminal, with_next(line, arguments, parsed.error()), "", json, nullptr);
   }
   auto settings = resolve_settings(flags, terminal);
   // Help on a broken configuration must not need a sound one.
   if (!settings && line.noun == find_noun("help")) settings = Settings{};
-  if (!settings) return report(terminal, with_next(line, settings.error()), "", json, nullptr);
+  if (!settings) return report(terminal, with_next(line, arguments, settings.error()), "", json, nullptr);
   const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
   std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made
   if (settings->jq) {
     auto compiled = Jq::compile(*settings->jq);
-    if (!compiled) return report(terminal, with_next(line, compiled.error()), "", json_errors, &*settings);
+    if (!compiled)
+      return report(terminal, with_next(line, arguments, compiled.error()), "", json_errors, &*settings);
     jq.emplace(std::move(*compiled));
   }
   Session session(*settings, terminal, words);
   auto answer = perform(action, session);
   if (!answer)
-    return report(terminal, with_next(line, answer.error()), session.request_id(), json_errors, &*settings);
+    return report(terminal, with_next(line, arguments, answer.error()), session.request_id(), json_errors,
+                  &*settings);
   auto text = render(*answer, *settings, terminal.out_is_tty, jq ? &*jq : nullptr);
-  if (!text) return report(terminal, with_next(line, text.error()), "", json_errors, &*settings);
+  if (!text) return report(terminal, with_next(line, arguments, text.error()), "", json_errors, &*settings);
   const int exit_code = print(terminal, *text, answer->exit_code);
   terminal.err << remark(*answer, *settings, terminal.err_is_tty) << std::flush;
   return exit_code;

@@ -91,13 +91,13 @@ Result<void> Session::stream(std::string path, const std::function<bool(std::str
   return client_.stream({.method = "GET", .path = std::move(path)}, sink);
 }
 
-Result<Json> Session::list(const std::string& path, Query query, const Paging& paging) {
+Result<Json> Session::list(const std::string& path, const Query& query, const Paging& paging) {
   auto wanted = paging.wanted();
   if (!wanted) return std::unexpected(wanted.error());
-  return list(path, std::move(query), *wanted);
+  return list(path, query, *wanted);
 }
 
-Result<Json> Session::list(const std::string& path, Query query, std::optional<std::size_t> wanted) {
+Result<Json> Session::list(const std::string& path, const Query& query, std::optional<std::size_t> wanted) {
   constexpr std::size_t largest_page = 1000;
   Json whole{{"items", Json::array()}, {"next", nullptr}, {"total", 0}};
   auto& items = whole["items"];

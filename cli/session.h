@@ -42,8 +42,8 @@ class Session {
   Result<Json> post_money(std::string path, Json body, const std::optional<std::string>& key);
   Result<void> stream(std::string path, const std::function<bool(std::string_view)>& sink);
   // The pages of a list, as one list object; "next" is null when it is complete.
-  Result<Json> list(const std::string& path, Query query, const Paging& paging);
-  Result<Json> list(const std::string& path, Query query, std::optional<std::size_t> wanted);
+  Result<Json> list(const std::string& path, const Query& query, const Paging& paging);
+  Result<Json> list(const std::string& path, const Query& query, std::optional<std::size_t> wanted);
 
   // What the user wrote for a path, completed from GOVCTL_ORG when it starts with '/', and checked to be of one
   // of the `levels`. An id passes as it is.

@@ -67,7 +67,7 @@ Action list(Arguments& a) {
     add(query, "resource", in->resource);
     add(query, "since", in->since);
     add(query, "until", in->until);
-    return answer(s.list(url, std::move(query), in->paging), &view);
+    return answer(s.list(url, query, in->paging), &view);
   };
 }
 

@@ -19,12 +19,11 @@ std::string sentence(const api::UsageEvent& e) {
                        e.output_tokens, e.input_tokens, cost);
   }
   const std::string why = e.error_message ? *e.error_message : e.cause.value_or("no reason is recorded");
-  if (e.status == "POLICY_BLOCKED")
-    return fmt::format("The call was refused by a rule, and cost nothing: {}", why);
+  if (e.status == "POLICY_BLOCKED") return fmt::format("The call was refused, and cost nothing: {}.", why);
   if (e.status == "BUDGET_EXCEEDED") {
-    return fmt::format("The call was refused for want of money, and cost nothing: {}", why);
+    return fmt::format("The call was refused for want of money, and cost nothing: {}.", why);
   }
-  return fmt::format("The call failed, and was charged {}: {}", cost, why);
+  return fmt::format("The call failed, and was charged {}: {}.", cost, why);
 }
 
 std::string page(const api::UsageEvent& e, const Settings& settings) {
@@ -48,12 +47,17 @@ std::string page(const api::UsageEvent& e, const Settings& settings) {
   row("latency", fmt::format("{} ms", e.latency_ms));
   if (e.count > 1) row("refusals", fmt::format("{} folded into this event", e.count));
   row("flags", fmt::format("{}", fmt::join(e.flags, ", ")));
+  std::string next;
   if (e.decision.is_object()) {
     for (const auto& [name, value] : e.decision.items()) {
+      if (name == "next" && value.is_string()) {
+        next = fmt::format("\nNext: {}\n", printable(value.get<std::string>()));
+        continue;
+      }
       row("decision." + printable(name), value.is_string() ? value.get<std::string>() : value.dump());
     }
   }
-  return printable(sentence(e)) + "\n\n" + aligned(rows);
+  return printable(sentence(e)) + "\n\n" + aligned(rows) + next;
 }
 
 Action build(Arguments& a) {

@@ -45,7 +45,7 @@ Result<Json> list_below(Session& s, const std::string& collection, const std::op
     if (!full) return std::unexpected(full.error());
     query.emplace_back("path", *full);
   }
-  return s.list(collection, std::move(query), paging);
+  return s.list(collection, query, paging);
 }
 
 }  // namespace govctl::cli

@@ -132,8 +132,9 @@ Action revoke(Arguments& a) {
   a.positional("ID", in->id, "The key's id");
   a.option("--reason", "TEXT", in->reason, "Why; kept with the key and in the audit log");
   return [in](Session& s) -> Result<Answer> {
-    if (auto sure = s.confirm(fmt::format("revoke the key {}", in->id)); !sure)
+    if (auto sure = s.confirm(fmt::format("revoke the key {}", in->id)); !sure) {
       return std::unexpected(sure.error());
+    }
     auto url = key_url(s, in->id);
     if (!url) return std::unexpected(url.error());
     Query query;

@@ -132,7 +132,7 @@ Action statement(Arguments& a) {
     Query query;
     add(query, "since", in->since);
     add(query, "until", in->until);
-    return answer(s.list("/orgs/" + segment(*org) + "/ledger", std::move(query), in->paging), &view);
+    return answer(s.list("/orgs/" + segment(*org) + "/ledger", query, in->paging), &view);
   };
 }
 

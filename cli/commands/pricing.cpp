@@ -40,7 +40,7 @@ Action list(Arguments& a) {
     Query query;
     add(query, "provider", in->provider);
     add(query, "model", in->model);
-    return answer(s.list("/pricing", std::move(query), in->paging), &view);
+    return answer(s.list("/pricing", query, in->paging), &view);
   };
 }
 

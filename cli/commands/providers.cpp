@@ -135,13 +135,12 @@ Action remove(Arguments& a) {
 constexpr std::array commands{
     Command{"list", "Show all providers", "govctl provider list\ngovctl provider list -o wide", list},
     Command{"get", "Show one provider", "govctl provider get openai", get},
-    Command{
-        "add", "Add a provider that speaks a known wire format",
-        "govctl provider add groq --kind openai --base-url https://api.groq.com/openai/v1\n"
-        "govctl provider add ollama --kind openai --base-url http://127.0.0.1:11434/v1 --needs-credential off",
-        create},
+    Command{"add", "Add a provider that speaks a known wire format",
+            "govctl provider add fireworks --kind openai --base-url https://api.fireworks.ai/inference/v1\n"
+            "govctl provider add vllm --kind openai --base-url http://127.0.0.1:8000/v1 --needs-credential off",
+            create},
     Command{"set", "Change a provider", "govctl provider set groq --first-byte-timeout 2m", set},
-    Command{"delete", "Delete a provider", "govctl provider delete groq", remove}};
+    Command{"delete", "Delete a provider", "govctl provider delete vllm", remove}};
 
 }  // namespace
 

@@ -77,8 +77,7 @@ Action history(Arguments& a) {
     add(place->query, "model", in->model);
     add(place->query, "since", in->since);
     add(place->query, "until", in->until);
-    return answer(s.list("/usage/history/" + segment(place->group), std::move(place->query), in->paging),
-                  &event_view);
+    return answer(s.list("/usage/history/" + segment(place->group), place->query, in->paging), &event_view);
   };
 }
 
@@ -113,8 +112,7 @@ Action top(Arguments& a) {
     }
     place->query.emplace_back("by", in->by.value_or("agent"));
     add(place->query, "window", in->window);
-    return answer(s.list("/usage/top/" + segment(place->group), std::move(place->query), in->paging),
-                  &top_view);
+    return answer(s.list("/usage/top/" + segment(place->group), place->query, in->paging), &top_view);
   };
 }
 

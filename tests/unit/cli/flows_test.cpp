@@ -300,13 +300,14 @@ TEST_CASE("explain says what happened in a sentence, and why") {
     "completion":null,"input_tokens":0,"output_tokens":0,"cached_tokens":0,"cache_write_tokens":0,"reasoning_tokens":0,
     "cost_usd":"0","reserved":0,"credits_charged":0,"latency_ms":1,"first_byte_ms":null,"attempts":0,"count":1,
     "price_version":1,"flags":[],"error_message":"the DAILY budget of acme/prod is spent","session":null,"user":null,
-    "tags":{},"decision":{"limit":100,"spent":100},"created_at":"2026-11-21T09:30:00.000000Z"})");
+    "tags":{},"decision":{"limit":100,"spent":100,"next":"govctl budget list acme/prod"},"created_at":"2026-11-21T09:30:00.000000Z"})");
   daemon.on("GET /usage/request/req_1", 200, event.dump());
   const auto ran = typed(daemon, {"explain", "req_1"});
   CHECK(ran.exit_code == 0);
   CHECK(ran.out.starts_with(
-      "The call was refused for want of money, and cost nothing: the DAILY budget of acme/prod is spent\n"));
+      "The call was refused for want of money, and cost nothing: the DAILY budget of acme/prod is spent.\n"));
   CHECK(has(ran.out, "decision.limit  100\n"));
+  CHECK(ran.out.ends_with("\nNext: govctl budget list acme/prod\n"));
   CHECK(Json::parse(typed(daemon, {"explain", "req_1", "-o", "json"}).out) == event);
 }
 

@@ -141,11 +141,11 @@ TEST_CASE("nothing in a value can steer the terminal") {
 TEST_CASE("one object is a list of its fields; empty ones only when everything is asked for") {
   const Answer answer{
       .json = Json::parse(R"({"path":"acme","active":true,"created_at":"2026-11-21T09:30:00.123456Z",
-                                             "frozen_at":null,"prices":[{"kind":"input","price":"0.01","unit":1000},
+                                             "frozen_at":null,"gateway":{"url":"http://x"},"prices":[{"kind":"input","price":"0.01","unit":1000},
                                              {"kind":"output","price":"0.02","unit":1000}]})")};
   CHECK(rendered(answer, as(Format::table)) ==
-        "path        acme\nactive      yes\ncreated_at  2026-11-21T09:30:00Z\nprices      input 0.01/1000\n"
-        "            output 0.02/1000\n");
+        "path         acme\nactive       yes\ncreated_at   2026-11-21T09:30:00Z\ngateway.url  http://x\n"
+        "prices       input 0.01/1000\n             output 0.02/1000\n");
   CHECK(rendered(answer, as(Format::wide)).find("frozen_at") != std::string::npos);
 }
 

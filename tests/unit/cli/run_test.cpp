@@ -123,6 +123,17 @@ TEST_CASE("errors of the daemon keep their words and become exit codes") {
   }
 }
 
+TEST_CASE("an error without a next command gets one") {
+  FakeDaemon daemon;
+  const std::string stale = R"({"error":{"code":"stale","message":"it was changed","next":null}})";
+  daemon.on("PATCH /workspaces/acme%2Fprod", 412, stale);
+  CHECK(has(typed(daemon, {"workspace", "set", "acme/prod", "--name", "x", "--if-version", "1"}).err,
+            "next: govctl workspace get acme/prod\n"));
+  CHECK(daemon.seen()[0].headers.at("if-match") == "\"1\"");
+  daemon.on("GET /orgs/acme", 400, R"({"error":{"code":"invalid","message":"bad","next":null}})");
+  CHECK(has(typed(daemon, {"org", "get", "acme"}).err, "next: govctl help org get\n"));
+}
+
 TEST_CASE("no daemon, no permission and another version are three messages") {
   TempDir dir;
   SECTION("no socket") {

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -50,7 +51,8 @@ Result<std::string> find_govd() {
     const std::string here(self.data(), static_cast<std::size_t>(length));
     const std::string folder = here.substr(0, here.rfind('/'));
     for (const auto& candidate : {folder + "/govd", folder + "/../daemon/govd"}) {
-      if (executable(candidate)) return candidate;
+      std::error_code unresolved;
+      if (executable(candidate)) return std::filesystem::canonical(candidate, unresolved).string();
     }
   }
   const char* path = std::getenv("PATH");
@@ -142,6 +144,20 @@ std::vector<std::string> arguments_of(pid_t pid) {
   for (std::string word; std::getline(stream, word, '\0');) words.push_back(word);
   if (!words.empty()) words.erase(words.begin());
   return words;
+}
+
+std::optional<std::string> service_command(const std::string& cgroup, std::string_view verb) {
+  const std::string unit = cgroup.substr(cgroup.rfind('/') + 1);
+  if (!unit.starts_with("govd") || !unit.contains(".service")) return std::nullopt;
+  const bool of_user = cgroup.contains("/user.slice/");
+  return fmt::format("{} {} govd", of_user ? "systemctl --user" : "sudo systemctl", verb);
+}
+
+std::string cgroup_of(pid_t pid) {
+  std::ifstream stream(fmt::format("/proc/{}/cgroup", pid));
+  std::string line;
+  std::getline(stream, line);
+  return line;
 }
 
 std::vector<std::string> last_lines(const std::string& file, std::size_t lines, std::uint64_t from) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/error.h"
@@ -44,6 +45,11 @@ class Process {
 };
 // What a process was started with, without the program's name; empty when it cannot be read.
 std::vector<std::string> arguments_of(pid_t pid);
+
+// The first line of /proc/PID/cgroup, or empty.
+std::string cgroup_of(pid_t pid);
+// "systemctl --user restart govd" when that cgroup is a unit of govd's: systemd then owns the process.
+std::optional<std::string> service_command(const std::string& cgroup, std::string_view verb);
 
 // The last `lines` lines of a file from byte `from` on.
 std::vector<std::string> last_lines(const std::string& file, std::size_t lines, std::uint64_t from = 0);

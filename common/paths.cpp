@@ -52,7 +52,10 @@ Result<void> make_with_parents(const std::string& dir) {
     const std::string part = dir.substr(0, at);
     if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
       const bool denied = errno == EACCES || errno == EPERM || errno == EROFS;
-      return fail(denied ? Code::no_permission : Code::internal,
+      const bool no_place = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP;
+      return fail(denied     ? Code::no_permission
+                  : no_place ? Code::invalid
+                             : Code::internal,
                   fmt::format("cannot create the directory {}: {}", part, reason()));
     }
     if (at != std::string::npos) ++at;

@@ -93,7 +93,7 @@ Result<Json> start(Session& s, const std::vector<std::string>& arguments, const 
     return fail(Code::timeout, fmt::format("govd was started (process {}) but does not answer yet", *child),
                 "govctl wait");
   }
-  return fail(Code::internal,
+  return fail(*end == "exit code 64" ? Code::invalid : Code::internal,
               fmt::format("govd ended at once ({}); its last words are above and in {}", *end, log_file),
               "govctl up --foreground");
 }
@@ -203,7 +203,11 @@ Action restart(Arguments& a) {
   return [drain](Session& s) -> Result<Answer> {
     auto status = status_of(s);
     if (!status) return std::unexpected(status.error());
-    const auto arguments = arguments_of(static_cast<pid_t>(status->value("pid", std::int64_t{0})));
+    const auto pid = static_cast<pid_t>(status->value("pid", std::int64_t{0}));
+    if (auto command = service_command(cgroup_of(pid), "restart")) {
+      return fail(Code::conflict, "this daemon is systemd's, which starts it again by its own rules", *command);
+    }
+    const auto arguments = arguments_of(pid);
     const auto state_dir = status->value("state_dir", std::string());
     if (auto stopped = stop(s, *status, *drain); !stopped) return std::unexpected(stopped.error());
     auto started = start(s, arguments, state_dir);

@@ -73,6 +73,16 @@ TEST_CASE("the log is its owner's alone") {
   CHECK((seen.st_mode & 0777) == 0600);
 }
 
+TEST_CASE("a daemon that systemd started is known by its cgroup") {
+  CHECK(service_command("0::/system.slice/govd.service", "restart") == "sudo systemctl restart govd");
+  CHECK(service_command("0::/user.slice/user-1000.slice/user@1000.service/app.slice/govd.service", "restart") ==
+        "systemctl --user restart govd");
+  CHECK_FALSE(service_command("0::/user.slice/user-1000.slice/session-2.scope", "restart"));
+  CHECK_FALSE(service_command("0::/system.slice/ssh.service", "restart"));
+  CHECK_FALSE(service_command("", "restart"));
+  CHECK_FALSE(cgroup_of(getpid()).empty());
+}
+
 TEST_CASE("the last lines of a file, however long it is") {
   TempDir dir;
   const std::string file = dir.file("f");

@@ -68,9 +68,9 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
   if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
     const int sign = text[at++] == '-' ? -1 : 1;
     const auto hours = digits(text, at, 2);
-    if (!hours || !literal(text, at, ':', ':')) return std::nullopt;
+    if (!hours || *hours > 23 || !literal(text, at, ':', ':')) return std::nullopt;
     const auto minutes = digits(text, at, 2);
-    if (!minutes) return std::nullopt;
+    if (!minutes || *minutes > 59) return std::nullopt;
     offset_minutes = sign * (*hours * 60 + *minutes);
   } else if (!literal(text, at, 'Z', 'z')) {
     return std::nullopt;

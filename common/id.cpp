@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 namespace govctl {
@@ -22,7 +23,8 @@ class RandomPool {
     std::size_t got = 0;
     while (got < pool_.size()) {
       const ssize_t n = getrandom(pool_.data() + got, pool_.size() - got, 0);
-      if (n <= 0) std::abort();  // no randomness: no ids, no keys
+      if (n < 0 && errno == EINTR) continue;  // a signal, which large draws are not safe from
+      if (n <= 0) std::abort();               // no randomness: no ids, no keys
       got += static_cast<std::size_t>(n);
     }
     used_ = 0;
@@ -43,18 +45,20 @@ constexpr int hex_value(char c) {
 Uuid mint_uuid7(std::int64_t unix_ms) {
   thread_local RandomPool random;
   thread_local std::int64_t last_ms = -1;
-  thread_local std::uint16_t counter = 0;  // the 12 bits of rand_a, RFC 9562 §6.2 method 1
+  thread_local std::int64_t stamp_ms = -1;  // ahead of last_ms once a millisecond's counters are used up
+  thread_local std::uint16_t counter = 0;   // the 12 bits of rand_a, RFC 9562 §6.2 method 1
 
   Uuid uuid;
   random.draw(uuid.data() + 6, 10);
-  if (unix_ms == last_ms && counter < 0xfff) {
-    ++counter;
-  } else if (unix_ms != last_ms) {
+  if (unix_ms != last_ms) {
     counter = static_cast<std::uint16_t>(uuid[7] | (uuid[6] & 0x7) << 8);
-    last_ms = unix_ms;
+    last_ms = stamp_ms = unix_ms;
+  } else if (++counter > 0xfff) {
+    counter = 0;
+    ++stamp_ms;
   }
   for (int i = 0; i < 6; ++i) {
-    uuid[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(unix_ms >> (40 - 8 * i));
+    uuid[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(stamp_ms >> (40 - 8 * i));
   }
   uuid[6] = static_cast<std::uint8_t>(0x70 | (counter >> 8));
   uuid[7] = static_cast<std::uint8_t>(counter & 0xff);

@@ -127,16 +127,19 @@ Error why_unreachable(const std::string& socket) {
   return {Code::unreachable, fmt::format("no daemon is running: {} ({})", what, socket), "govctl up", ""};
 }
 
+namespace {
+std::int64_t patience(const Target& target, const Request& request) {
+  constexpr std::int64_t minute = 60 * micros_per_second;
+  return target.timeout_micros.value_or(request.reads_whole_files ? 10 * minute : minute);
+}
+}  // namespace
+
 struct Client::Wire {
   explicit Wire(const Target& target) : http(target.socket, 80) {
     http.set_address_family(AF_UNIX);
     http.set_url_encode(false);
     http.set_keep_alive(true);
-    const auto seconds = target.timeout_micros / micros_per_second;
-    const auto rest = target.timeout_micros % micros_per_second;
     http.set_connection_timeout(5);
-    http.set_read_timeout(seconds, rest);
-    http.set_write_timeout(seconds, rest);
   }
   httplib::ClientImpl http;
 };
@@ -171,6 +174,9 @@ void Client::trace_curl(const Request& request) {
 
 Client::Answer Client::exchange(const Request& request, const std::function<bool(std::string_view)>* sink) {
   if (!wire_) wire_ = std::make_unique<Wire>(target_);
+  const std::int64_t timeout = patience(target_, request);
+  wire_->http.set_read_timeout(timeout / micros_per_second, timeout % micros_per_second);
+  wire_->http.set_write_timeout(timeout / micros_per_second, timeout % micros_per_second);
   httplib::Request out;
   out.method = request.method;
   out.path = url_of(request);
@@ -220,7 +226,7 @@ Result<Client::Answer> Client::answered(const Request& request,
   Answer answer = exchange(request, sink);
   const bool repeatable = sink == nullptr && (request.method == "GET" || !request.idempotency_key.empty());
   const bool broke = answer.failure == httplib::Error::Read || answer.failure == httplib::Error::Write;
-  if (answer.status == 0 && broke && repeatable && answer.micros < target_.timeout_micros) {
+  if (answer.status == 0 && broke && repeatable && answer.micros < patience(target_, request)) {
     answer = exchange(request, sink);
   }
   if (target_.verbose) {
@@ -240,10 +246,10 @@ Result<Client::Answer> Client::answered(const Request& request,
   if (answer.failure == httplib::Error::Connection || answer.failure == httplib::Error::ConnectionTimeout) {
     return std::unexpected(why_unreachable(target_.socket));
   }
-  if (answer.micros >= target_.timeout_micros) {
+  if (answer.micros >= patience(target_, request)) {
     return fail(Code::timeout,
                 fmt::format("the daemon did not answer within {} s; what was asked may still happen",
-                            target_.timeout_micros / micros_per_second),
+                            patience(target_, request) / micros_per_second),
                 "govctl status");
   }
   return fail(Code::unreachable, "the daemon closed the connection without an answer", "govctl logs");

@@ -25,7 +25,7 @@ std::string segment(std::string_view text);
 struct Target {
   std::string socket;
   std::optional<std::string> token;
-  std::int64_t timeout_micros = 60'000'000;
+  std::optional<std::int64_t> timeout_micros{};  // default: a minute, ten for what reads whole files
   bool verbose = false, print_curl = false;
 };
 
@@ -36,6 +36,7 @@ struct Request {
   std::optional<Json> body{};
   std::string if_match{};         // a version, or empty
   std::string idempotency_key{};  // set: may be sent again when the connection breaks
+  bool reads_whole_files = false;
 };
 
 class Client {

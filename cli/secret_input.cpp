@@ -5,7 +5,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -13,22 +15,35 @@
 namespace govctl::cli {
 namespace {
 
+termios terminal_before{};
+
+// Ctrl-C at the prompt must not leave a terminal that shows nothing.
+void restore_and_die(int signal) {
+  tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+  std::signal(signal, SIG_DFL);
+  raise(signal);
+}
+
 // Turns the terminal's echo off while it lives.
 class NoEcho {
  public:
-  NoEcho() : was_on_(tcgetattr(STDIN_FILENO, &before_) == 0) {
-    termios silent = before_;
+  NoEcho() : was_on_(tcgetattr(STDIN_FILENO, &terminal_before) == 0) {
+    if (!was_on_) return;
+    termios silent = terminal_before;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (was_on_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    for (const int each : caught) std::signal(each, restore_and_die);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
   }
   ~NoEcho() {
-    if (was_on_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    if (!was_on_) return;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+    for (const int each : caught) std::signal(each, SIG_DFL);
   }
   NoEcho(const NoEcho&) = delete;
   NoEcho& operator=(const NoEcho&) = delete;
 
  private:
-  termios before_{};
+  static constexpr std::array caught{SIGINT, SIGTERM, SIGHUP};
   bool was_on_;
 };
 

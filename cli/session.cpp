@@ -17,7 +17,7 @@ Target target_of(const Settings& settings) {
                 .token = settings.token,
                 .verbose = settings.verbose,
                 .print_curl = settings.print_curl};
-  if (settings.timeout) target.timeout_micros = *settings.timeout;
+  target.timeout_micros = settings.timeout;
   return target;
 }
 
@@ -57,6 +57,11 @@ Result<Json> Session::get(std::string path, Query query) {
   return client_.send({.method = "GET", .path = std::move(path), .query = std::move(query)});
 }
 
+Result<Json> Session::get_slowly(std::string path, Query query) {
+  return client_.send(
+      {.method = "GET", .path = std::move(path), .query = std::move(query), .reads_whole_files = true});
+}
+
 Result<Json> Session::write(std::string_view method, std::string path, std::optional<Json> body, Query query,
                             std::string if_match, std::string key) {
   if (settings_.dry_run) query.emplace_back("dry_run", "1");
@@ -88,7 +93,7 @@ Result<Json> Session::post_money(std::string path, Json body, const std::optiona
 }
 
 Result<void> Session::stream(std::string path, const std::function<bool(std::string_view)>& sink) {
-  return client_.stream({.method = "GET", .path = std::move(path)}, sink);
+  return client_.stream({.method = "GET", .path = std::move(path), .reads_whole_files = true}, sink);
 }
 
 Result<Json> Session::list(const std::string& path, const Query& query, const Paging& paging) {

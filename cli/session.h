@@ -33,6 +33,8 @@ class Session {
   [[nodiscard]] const std::string& request_id() const { return client_.request_id(); }
 
   Result<Json> get(std::string path, Query query = {});
+  // What makes the daemon read whole files: ten minutes unless --timeout says otherwise.
+  Result<Json> get_slowly(std::string path, Query query);
   // Writes; --dry-run goes along.
   Result<Json> post(std::string path, std::optional<Json> body, Query query = {});
   Result<Json> patch(std::string path, Json body, const std::optional<std::string>& if_version = {});

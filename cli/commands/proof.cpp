@@ -47,7 +47,7 @@ std::string report_text(const Json& report, const Settings& settings) {
 Result<Answer> prove(Session& s, const std::optional<std::string>& org, std::string_view table) {
   Query query;
   add(query, "org", org);
-  auto report = s.get("/verify", std::move(query));
+  auto report = s.get_slowly("/verify", std::move(query));
   if (!report) return std::unexpected(report.error());
   if (!report->is_object() || !report->contains("tables") || !(*report)["tables"].is_array()) {
     return fail(Code::internal, "the daemon's report has no tables", "govctl version");

@@ -221,6 +221,7 @@ TEST_CASE("budget set takes credits or dollars, and changes the one that is ther
               {"budget", "set", "acme", "--period", "monthly", "--limit-usd", "50", "--auto-disable", "on"})
             .exit_code == 0);
   const auto seen = daemon.seen();
+  REQUIRE(seen.size() == 2);
   CHECK(Json::parse(seen[0].body) ==
         Json::parse(R"({"path":"acme","period":"MONTHLY","limit_usd":"50","auto_disable":true})"));
   CHECK(Json::parse(seen[1].body) == Json::parse(R"({"limit_usd":"50","auto_disable":true})"));

@@ -22,7 +22,7 @@ Answer three() {
                                        {"name":"plain","n":null,"a":{"b":"y"}}],"next":null,"total":3})"),
       .view = &view};
 }
-std::string rendered(const Answer& answer, Settings settings) {
+std::string rendered(const Answer& answer, const Settings& settings) {
   return render(answer, settings, false, nullptr).value();
 }
 Settings as(Format format) {

@@ -202,6 +202,22 @@ TEST_CASE("an answer that is not govd's is no success") {
   }
 }
 
+TEST_CASE("a daemon that does not answer in time is told from one that is gone") {
+  TempDir dir;
+  const std::string path = dir.file("mute.sock");
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  REQUIRE(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(listen(fd, 5) == 0);  // the kernel accepts; nobody reads
+  const auto ran = typed({"org", "list", "--timeout", "1s"}, {.env = {{"GOVCTL_SOCKET", path}}});
+  close(fd);
+  CHECK(ran.exit_code == 8);
+  CHECK(ran.out.empty());
+  CHECK(has(ran.err, "did not answer within 1 s"));
+}
+
 TEST_CASE("what destroys refuses off a terminal, asks on one, and -y says yes") {
   FakeDaemon daemon;
   daemon.on("DELETE /workspaces/acme%2Fprod", 200, R"({"path":"acme/prod"})");

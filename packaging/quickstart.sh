@@ -26,13 +26,16 @@ if ! { cmake --preset release && cmake --build build/release --parallel "$(bash 
   stop "the build failed; its last lines stand above"
 fi
 govctl=$PWD/build/release/cli/govctl
-"$govctl" version
+echo "$govctl"
 
 heading "Start govd"
-"$govctl" up --wait || stop "govd did not start; its log: $govctl logs"
-gateway=$("$govctl" status -o json --jq .gateway.url) || stop "govd does not say where its gateway is; try: $govctl status"
-gateway=${gateway//\"/}
-echo "gateway: $gateway"
+# One that was started before govd was built anew runs from a file that is no more.
+running=$("$govctl" status --jq .pid 2>/dev/null) || running=
+if [[ -n "$running" && "$(readlink "/proc/$running/exe")" == *" (deleted)" ]]; then
+  "$govctl" restart >/dev/null || stop "the govd that runs already could not be restarted; try: $govctl status"
+fi
+"$govctl" up --wait >/dev/null || stop "govd did not start; its log: $govctl logs"
+gateway=$("$govctl" status --jq .gateway.url) || stop "govd does not say where its gateway is; try: $govctl status"
 
 heading "Org, workspace, group, agent, key"
 # make NOUN PATH [arguments of create…]: creates it, or says that it is there already.
@@ -52,20 +55,24 @@ make agent "$agent"
 mkdir -p "$config"
 chmod 700 "$config"
 # The key is shown once, when it is made: it goes straight into a file that only this user can read.
-suffixes=$("$govctl" key list "$agent" -o json --jq '.items[] | select(.status == "ACTIVE") | .suffix')
+suffixes=$("$govctl" key list "$agent" --jq '.items[] | select(.status == "ACTIVE") | .suffix')
 if [ -s "$key_file" ] && grep -qF "$(tail -c 9 "$key_file" | tr -d '\n')" <<<"$suffixes"; then
   echo "key in $key_file: there already"
 else
   rm -f "$key_file"
-  "$govctl" key create "$agent" --name "quickstart-$(date +%Y%m%d-%H%M%S)" --secret-file "$key_file" >/dev/null
+  "$govctl" key create "$agent" --name "quickstart-$(date +%Y%m%d-%H%M%S)" --secret-file "$key_file" -q >/dev/null
   echo "key in $key_file: created"
 fi
 
 heading "Rules and money"
-"$govctl" policy set "$org" --name quickstart --allow-models 'mock-model,gpt-4o-mini' --max-output-tokens 1000 --rpm 60
-"$govctl" budget set "$workspace" --period daily --limit-usd 1
+"$govctl" policy set "$org" --name quickstart --allow-models 'mock-model,gpt-4o-mini' --max-output-tokens 1000 \
+  --rpm 60 >/dev/null
+"$govctl" budget set "$workspace" --period daily --limit-usd 1 >/dev/null
 # The same idempotency key buys once, however often this runs: 5 USD at a million credits to the dollar.
-"$govctl" ledger purchase "$org" 5000000 --reference quickstart --idempotency-key quickstart
+"$govctl" ledger purchase "$org" 5000000 --reference quickstart --idempotency-key quickstart >/dev/null
+"$govctl" policy list "$org"
+"$govctl" budget list "$org"
+"$govctl" ledger balance "$org"
 
 heading "One governed call (provider mock: no money leaves this machine)"
 question='{"model":"mock-model","max_tokens":100,"messages":[{"role":"user","content":"What does govd do?"}]}'
@@ -81,22 +88,22 @@ heading "Its usage event"
 
 heading "The ledger's statement"
 "$govctl" ledger statement "$org"
-"$govctl" ledger balance "$org"
 
 heading "The chain, verified"
 "$govctl" ledger verify "$org"
 
 heading "Next: your own key"
 cat <<EOT
-Any OpenAI-compatible provider will do. With OpenAI's:
+Any OpenAI-compatible provider will do. With OpenAI's, first: PATH=${govctl%/*}:\$PATH
 
-  $govctl credential add $org openai --stdin          # paste the key, then Enter and Ctrl-D
+  govctl credential add $org openai --stdin      # paste the key, then Enter and Ctrl-D
   curl -H @<(sed 's/^/Authorization: Bearer /' $key_file) -H 'Content-Type: application/json' \\
-    -d '{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}' $gateway/v1/chat/completions
-  $govctl usage history $org
+    -d '{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}' \\
+    $gateway/v1/chat/completions
+  govctl usage history $org
 
-Another one first needs a row with its base URL, and a price (the model is then called NAME/MODEL):
-  $govctl provider add NAME --kind openai --base-url https://HOST/v1
-  $govctl pricing set NAME MODEL --input USD --output USD      # per 1,000 tokens
-Stop govd with: $govctl down
+Another provider needs a row with its base URL, a price, and a policy that allows its model, then called NAME/MODEL:
+  govctl provider add NAME --kind openai --base-url https://HOST/v1
+  govctl pricing set NAME MODEL --input USD --output USD      # per 1,000 tokens
+Stop govd with: govctl down
 EOT

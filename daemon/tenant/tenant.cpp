@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "daemon/store/org_config.h"
@@ -30,6 +31,8 @@ Result<void> settle_leftovers(store::Writers& writers, store::File& file, const 
   if (!reader) return std::unexpected(reader.error());
   auto open = store::open_reservations(**reader);
   if (!open) return std::unexpected(open.error());
+  // All at once: they share a commit, and, being settlements, are written on a disk that is nearly full, too.
+  std::vector<std::future<Result<void>>> written;
   for (const auto& reservation : *open) {
     domain::UsageEvent event;
     event.request_id = reservation.request_id;
@@ -53,14 +56,25 @@ Result<void> settle_leftovers(store::Writers& writers, store::File& file, const 
     event.error_message = "daemon stopped while the call was in flight";
     event.rules_id = reservation.rules_id;
     event.created_at = now;
-    auto settled =
-        writers.run(file, [&](store::Transaction& tx) { return store::settle_call(tx, event, group); });
-    if (!settled) return settled;
-    log::warn("settled a call that the last stop left open",
-              {{log::Field::request_id, reservation.request_id.text()},
-               {log::Field::credits, reservation.reserved.value()}});
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    written.push_back(promise->get_future());
+    writers.submit(
+        file, store::Queue::settle,
+        [event = std::move(event), group](store::Transaction& tx) { return store::settle_call(tx, event, group); },
+        [promise](Result<void> result) { promise->set_value(std::move(result)); });
   }
-  return {};
+  Result<void> all;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    auto settled = written[i].get();
+    if (!settled) {
+      all = std::move(settled);
+      continue;
+    }
+    log::warn("settled a call that the last stop left open",
+              {{log::Field::request_id, (*open)[i].request_id.text()},
+               {log::Field::credits, (*open)[i].reserved.value()}});
+  }
+  return all;
 }
 
 }  // namespace
@@ -161,8 +175,9 @@ asio::awaitable<Result<store::Appended>> Tenant::append(domain::LedgerEntry entr
     auto sum = store::ledger_sum(tx.connection(), entry.group_id);
     if (!sum) return std::unexpected(sum.error());
     if (sum->value() < 0 && entry.amount.value() < 0 && !allow_negative) {
-      return fail(Code::insufficient_credits,
-                  fmt::format("the balance would fall to {} credits", sum->value()), "add --allow-negative to do it");
+      return fail(Code::insufficient_credits, fmt::format("the balance would fall to {} credits", sum->value()),
+                  fmt::format("govctl ledger adjust {} {} --reason REASON --allow-negative",
+                              self->snapshot()->root().slug, entry.amount.value()));
     }
     if (sum->value() > max_balance || sum->value() < -max_balance) {
       return fail(Code::invalid, "the balance would leave ±2^62 credits");
@@ -195,33 +210,34 @@ asio::awaitable<Result<store::Appended>> Tenant::refund(RequestId request, std::
     if (!event) return std::unexpected(event.error());
     if (!*event) return fail(Code::not_found, fmt::format("no call {} in this org", request.text()));
     found->event = (*event)->event;
+    domain::LedgerEntry entry;
+    entry.idempotency_key = "refund:" + idempotency_key;
+    // A retry that names no amount means what it took the first time, not what is left by now.
+    auto stored = store::find_entry(tx.connection(), entry.idempotency_key);
+    if (!stored) return std::unexpected(stored.error());
     auto before = store::refunded(tx.connection(), request);
     if (!before) return std::unexpected(before.error());
     const std::int64_t left = found->event.credits_charged.value() - before->value();
-    const std::int64_t wanted = amount ? amount->value() : left;
-
-    domain::LedgerEntry entry;
-    entry.id = EntryId::mint(self->services_.clock->now().millis());
-    entry.group_id = self->snapshot()->config().org.billing_group;
-    entry.amount = Credits::of(wanted);
-    entry.type = domain::EntryType::refund;
-    entry.idempotency_key = "refund:" + idempotency_key;
-    entry.request_id = request;
-    if (!reason.empty()) entry.metadata = nlohmann::json{{"reason", reason}}.dump();
-    entry.actor = audit.actor;
-    entry.created_at = self->services_.clock->now();
-    if (wanted > 0) {
-      auto stored = store::append_entry(tx, entry);
-      if (!stored) return std::unexpected(stored.error());
-      found->appended = std::move(*stored);
-      if (found->appended.replayed) return {};
-    }
-    if (wanted <= 0 || wanted > left) {
+    const std::int64_t wanted = amount ? amount->value() : *stored ? (*stored)->entry.amount.value() : left;
+    if (!*stored && (wanted <= 0 || wanted > left)) {
       return fail(Code::conflict,
                   fmt::format("call {} was charged {} credits, {} of them are refunded; {} cannot be refunded",
                               request.text(), found->event.credits_charged.value(), before->value(), wanted),
                   fmt::format("govctl explain {}", request.text()));
     }
+
+    entry.id = EntryId::mint(self->services_.clock->now().millis());
+    entry.group_id = self->snapshot()->config().org.billing_group;
+    entry.amount = Credits::of(wanted);
+    entry.type = domain::EntryType::refund;
+    entry.request_id = request;
+    if (!reason.empty()) entry.metadata = nlohmann::json{{"reason", reason}}.dump();
+    entry.actor = audit.actor;
+    entry.created_at = self->services_.clock->now();
+    auto appended = store::append_entry(tx, entry);
+    if (!appended) return std::unexpected(appended.error());
+    found->appended = std::move(*appended);
+    if (found->appended.replayed) return {};
     if (auto ok = store::append_audit(tx, audit); !ok) return ok;
     return dry_run ? std::unexpected(dry_run_rollback()) : Result<void>{};
   };

@@ -1,5 +1,6 @@
-// Kills govd with SIGKILL in the middle of many calls, starts it again on its files, and counts: of the calls whose end
-// their client saw, how many are not charged (lost) or not exactly once (double); how many reservations stay open.
+// Kills govd with SIGKILL in the middle of many calls, starts it again on its files, and counts: of the calls
+// whose end their client saw, how many are not charged (lost) or not exactly once (double); how many
+// reservations stay open.
 //   crash_kill [--rounds N] [--seed S]
 
 #include <fmt/format.h>
@@ -83,8 +84,8 @@ struct Books {
 };
 
 std::string printed(const std::string& hex) {
-  return fmt::format("req_{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
-                     hex.substr(20));
+  return fmt::format("req_{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20));
 }
 
 Books read_books(const std::string& org_file) {
@@ -95,12 +96,14 @@ Books read_books(const std::string& org_file) {
   if (fs::exists(org_file + "-wal")) fs::copy_file(org_file + "-wal", copy + "-wal");
   Database database(copy);
   Books books;
-  for (const auto& row : database.rows("SELECT request_id, status, credits_charged, error_message FROM usage_events")) {
+  for (const auto& row :
+       database.rows("SELECT request_id, status, credits_charged, error_message FROM usage_events")) {
     const std::string id = printed(row[0]);
     ++books.event_count[id];
     books.events[id] = {row[1], row[2], row[3]};
   }
-  for (const auto& row : database.rows("SELECT request_id, amount FROM ledger WHERE type = 'USAGE_DEDUCTION'")) {
+  for (const auto& row :
+       database.rows("SELECT request_id, amount FROM ledger WHERE type = 'USAGE_DEDUCTION'")) {
     const std::string id = printed(row[0]);
     ++books.entry_count[id];
     books.amount[id] += std::stoll(row[1]);
@@ -159,7 +162,8 @@ void check(TestDaemon& daemon, const std::string& org_file, const std::set<std::
   if (balance["balance"] != books.sum) throw Failure("memory and ledger differ: " + balance.dump());
   if (balance["reserved"] != 0) throw Failure("something is still held: " + balance.dump());
   const Json budget = daemon.get("/budgets")["items"][0];
-  if (budget["spent"] != spent || budget["held"] != 0) throw Failure("the budget's figures are off: " + budget.dump());
+  if (budget["spent"] != spent || budget["held"] != 0)
+    throw Failure("the budget's figures are off: " + budget.dump());
   if (const Json proof = daemon.verify(); proof["ok"] != true) throw Failure("verify: " + proof.dump());
 }
 
@@ -176,7 +180,8 @@ void run_rounds(int rounds, std::uint64_t seed) {
       if (!reply.text("word ")) return;
       std::this_thread::sleep_for(3ms);
     }
-    reply.chunk(Json{{"id", "c"}, {"choices", {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}}}});
+    reply.chunk(
+        Json{{"id", "c"}, {"choices", {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}}}});
     reply.chunk(Json{{"id", "c"}, {"choices", Json::array()}, {"usage", used.json()}});
     reply.event("[DONE]");
     reply.end_stream();
@@ -216,10 +221,12 @@ void run_rounds(int rounds, std::uint64_t seed) {
     tally.recovered += static_cast<std::int64_t>(before.open.size());
   }
   tally.answered = static_cast<std::int64_t>(acknowledged.calls.size());
-  if (tally.answered == 0 || tally.recovered == 0) throw Failure("nothing was in flight: this run shows nothing");
+  if (tally.answered == 0 || tally.recovered == 0)
+    throw Failure("nothing was in flight: this run shows nothing");
   if (daemon.stop() != 0) throw Failure("the daemon did not end with 0");
   if (daemon.verify_files().exit_code != 0) throw Failure("govd verify finds a fault on the stopped files");
-  fmt::print("{} calls answered, {} open reservations settled, seed {}\n", tally.answered, tally.recovered, seed);
+  fmt::print("{} calls answered, {} open reservations settled, seed {}\n", tally.answered, tally.recovered,
+             seed);
   fmt::print("{} runs, {} lost, {} double, {} open\n", rounds, tally.lost, tally.twice, tally.open);
   if (tally.lost + tally.twice + tally.open > 0) throw Failure("charges were lost, doubled or left open");
 }

@@ -47,11 +47,12 @@ const std::string good_tail = R"("messages":[{"role":"user","content":"hi"}]})";
 
 TEST_CASE("a body that is not one good JSON object is refused with 400", "[bad_input]") {
   Gateway g;
-  const std::string body = GENERATE(
-      as<std::string>{}, "", "hello", "[]", "42", "null", "\"text\"", "{", R"({"model":)", R"({"model":"fake/m"} x)",
-      R"({"model":"fake/m",})", R"({'model':'fake/m'})", R"({"model":"fake/m","max_tokens":NaN})",
-      std::string("{\"model\":\"fake/m\0\"}", 19), "{\"model\":\"fake/\xff\xfe\",\"messages\":[]}",
-      std::string(100'000, '['), R"({"a":)" + std::string(5000, '[') + std::string(5000, ']') + "}");
+  const std::string body =
+      GENERATE(as<std::string>{}, "", "hello", "[]", "42", "null", "\"text\"", "{", R"({"model":)",
+               R"({"model":"fake/m"} x)", R"({"model":"fake/m",})", R"({'model':'fake/m'})",
+               R"({"model":"fake/m","max_tokens":NaN})", std::string("{\"model\":\"fake/m\0\"}", 19),
+               "{\"model\":\"fake/\xff\xfe\",\"messages\":[]}", std::string(100'000, '['),
+               R"({"a":)" + std::string(5000, '[') + std::string(5000, ']') + "}");
   INFO(body.substr(0, 100));
   const Answer answer = g.raw(body);
   CHECK(answer.status == 400);
@@ -65,7 +66,8 @@ TEST_CASE("a body that is not one good JSON object is refused with 400", "[bad_i
   CHECK(g.daemon.chat(g.shop.key.secret, request("fake/m")).status == 200);
 }
 
-TEST_CASE("governed fields that stand twice, in another spelling or of a wrong type are refused by name", "[bad_input]") {
+TEST_CASE("governed fields that stand twice, in another spelling or of a wrong type are refused by name",
+          "[bad_input]") {
   Gateway g;
   struct Case {
     std::string body, param;
@@ -189,8 +191,8 @@ TEST_CASE("what is no route, no method and no HTTP is answered as such", "[bad_i
     client.send_raw(bytes);
     return client.answer();
   };
-  const std::string start = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
-                            g.shop.key.secret + "\r\n";
+  const std::string start =
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + g.shop.key.secret + "\r\n";
   CHECK(raw(start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").status == 400);
   CHECK(raw(start + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}").status == 400);
   CHECK(raw(start + "Content-Length: -2\r\n\r\n{}").status == 400);
@@ -203,7 +205,8 @@ TEST_CASE("what is no route, no method and no HTTP is answered as such", "[bad_i
   const std::string body = request("fake/m").dump();
   char size[16];
   std::snprintf(size, sizeof(size), "%zx", body.size());
-  CHECK(raw(start + "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n" + body + "\r\n0\r\n\r\n").status == 200);
+  CHECK(raw(start + "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n" + body + "\r\n0\r\n\r\n").status ==
+        200);
 }
 
 TEST_CASE("a provider that cannot be reached is 502 and costs nothing", "[bad_input]") {

@@ -1,5 +1,5 @@
-// One governed call, plain and streamed: what the agent gets, what the provider gets, and that usage event, ledger,
-// balance and audit agree with figures worked out by hand.
+// One governed call, plain and streamed: what the agent gets, what the provider gets, and that usage event,
+// ledger, balance and audit agree with figures worked out by hand.
 
 #include <catch2/catch.hpp>
 
@@ -155,7 +155,8 @@ TEST_CASE("tool calls pass byte for byte, plain and streamed", "[chat]") {
     reply.end_stream();
   });
   Json asked = ask("fake/m");
-  asked["tools"] = Json::parse(R"([{"type":"function","function":{"name":"lookup","parameters":{"type":"object"}}}])");
+  asked["tools"] =
+      Json::parse(R"([{"type":"function","function":{"name":"lookup","parameters":{"type":"object"}}}])");
 
   const Answer plain = s.daemon.chat(s.shop.key.secret, asked);
   REQUIRE(plain.status == 200);
@@ -175,7 +176,8 @@ TEST_CASE("the request reaches the provider byte for byte but for the model's na
   PricedShop s;
   const std::string text =
       "{ \"model\" : \"fake/m\",\"messages\":[{\"role\":\"user\",\"content\":\"h\\u00e9 \\ud83d\\ude00 /\"}],\n"
-      "  \"max_tokens\":64, \"seed\": 12345678901234567890,\"vendor_field\":{\"model\":\"x\",\"a\":[1.0e-7,null]} }";
+      "  \"max_tokens\":64, \"seed\": "
+      "12345678901234567890,\"vendor_field\":{\"model\":\"x\",\"a\":[1.0e-7,null]} }";
   REQUIRE(s.daemon.chat_raw(s.shop.key.secret, text).status == 200);
   std::string expected = text;
   expected.replace(expected.find("fake/m"), 6, "m");
@@ -322,7 +324,8 @@ TEST_CASE("a client's request id, session, user and tags are kept as the client'
   PricedShop s;
   Json asked = ask("fake/m");
   asked["user"] = "anna";
-  const Headers headers{{"x-request-id", "mine-1"}, {"x-session-id", "session-7"}, {"x-govd-tags", "team=blue,run=42"}};
+  const Headers headers{
+      {"x-request-id", "mine-1"}, {"x-session-id", "session-7"}, {"x-govd-tags", "team=blue,run=42"}};
   const std::string first = s.daemon.chat(s.shop.key.secret, asked, headers).header("x-request-id");
   const std::string second = s.daemon.chat(s.shop.key.secret, asked, headers).header("x-request-id");
   CHECK(first != second);
@@ -361,7 +364,8 @@ TEST_CASE("the mock provider answers without a credential, plain and streamed, a
 
   // 0.001 and 0.002 USD per 1,000 tokens: a credit for each token in, two for each out.
   const Json usage = first.json()["usage"];
-  const std::int64_t credits = usage["prompt_tokens"].get<std::int64_t>() + 2 * usage["completion_tokens"].get<std::int64_t>();
+  const std::int64_t credits =
+      usage["prompt_tokens"].get<std::int64_t>() + 2 * usage["completion_tokens"].get<std::int64_t>();
   CHECK(first.json()["x_platform"]["credits_charged"] == credits);
   CHECK(daemon.balance("acme") == 1'000'000 - 3 * credits);
 }
@@ -370,7 +374,10 @@ TEST_CASE("an event stream that ends without a blank line is read to its end", "
   PricedShop s;
   s.upstream.on("m", [](Reply& reply) {
     reply.raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
-    reply.raw("data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all\"},\"finish_reason\":\"stop\"}]}\n\n");
+    reply.raw(
+        "data: "
+        "{\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all\"},\"finish_reason\":\"stop\"}]}"
+        "\n\n");
     reply.raw("data: " + Json{{"id", "c"}, {"choices", Json::array()}, {"usage", used.json()}}.dump());
     reply.close = true;
   });

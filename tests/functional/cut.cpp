@@ -1,4 +1,5 @@
-// Calls that do not end well: the client leaves, the provider breaks off. Each is charged once and leaves no hold.
+// Calls that do not end well: the client leaves, the provider breaks off. Each is charged once and leaves no
+// hold.
 
 #include <catch2/catch.hpp>
 #include <thread>
@@ -119,7 +120,8 @@ TEST_CASE("a client that leaves after the usage has come is charged by it", "[cu
   Cut c;
   c.upstream.on("m", [&](Reply& reply) {
     reply.begin_stream();
-    reply.chunk(Json{{"id", "c"}, {"choices", Json::array()}, {"usage", Tokens{.prompt = 40, .completion = 7}.json()}});
+    reply.chunk(
+        Json{{"id", "c"}, {"choices", Json::array()}, {"usage", Tokens{.prompt = 40, .completion = 7}.json()}});
     reply.text("late words");
     reply.wait_until_gone();
     reply.close = true;
@@ -223,7 +225,8 @@ TEST_CASE("a hundred clients that leave are a hundred charges and no hold", "[cu
   for (std::thread& leaver : leavers) leaver.join();
   CHECK(seen == 100);
   const auto until = std::chrono::steady_clock::now() + patience;
-  while (c.daemon.reserved("acme") != 0 && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(10ms);
+  while (c.daemon.reserved("acme") != 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(10ms);
   CHECK(c.daemon.reserved("acme") == 0);
   const auto events = c.daemon.events("acme");
   CHECK(events.size() == 100);

@@ -1,4 +1,5 @@
-// Keys: revoked ones fail on the very next call, expired ones too; rotation has its grace; secrets are shown once.
+// Keys: revoked ones fail on the very next call, expired ones too; rotation has its grace; secrets are shown
+// once.
 
 #include <catch2/catch.hpp>
 #include <thread>

@@ -33,8 +33,10 @@ TEST_CASE("SIGTERM lets a stream in flight finish, charges it, and takes no new 
     reply.text("first ");
     gate.wait();
     reply.text("second");
-    reply.chunk(Json{{"id", "c"}, {"choices", {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}}}});
-    reply.chunk(Json{{"id", "c"}, {"choices", Json::array()}, {"usage", Tokens{.prompt = 40, .completion = 7}.json()}});
+    reply.chunk(
+        Json{{"id", "c"}, {"choices", {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}}}});
+    reply.chunk(
+        Json{{"id", "c"}, {"choices", Json::array()}, {"usage", Tokens{.prompt = 40, .completion = 7}.json()}});
     reply.event("[DONE]");
     reply.end_stream();
   });
@@ -144,9 +146,10 @@ TEST_CASE("all that was set is there after a restart", "[lifecycle]") {
   REQUIRE(daemon.chat(shop.key.secret, request("fake/m", 20)).status == 200);
   const auto state = [&] {
     std::vector<std::string> all;
-    for (const char* target : {"/orgs", "/orgs/acme/workspaces", "/policies", "/budgets", "/providers", "/pricing?limit=1000",
-                               "/orgs/acme/ledger", "/usage/history/acme", "/orgs/acme/audit?limit=1000", "/audit?limit=1000",
-                               "/orgs/acme/balance", "/verify"}) {
+    for (const char* target :
+         {"/orgs", "/orgs/acme/workspaces", "/policies", "/budgets", "/providers", "/pricing?limit=1000",
+          "/orgs/acme/ledger", "/usage/history/acme", "/orgs/acme/audit?limit=1000", "/audit?limit=1000",
+          "/orgs/acme/balance", "/verify"}) {
       all.push_back(daemon.control("GET", target).body);
     }
     all.push_back(daemon.control("GET", "/agents/" + percent(Shop::agent)).body);
@@ -172,8 +175,8 @@ TEST_CASE("a second daemon on the same files refuses, and does not disturb the f
   TestDaemon daemon;
   daemon.make_org("acme");
   const std::string elsewhere = daemon.directory() + "/s2";
-  ProgramEnd second = run({govd_program(), "--state-dir", daemon.state(), "--keys-dir", daemon.keys(), "--socket",
-                           elsewhere, "--listen", "127.0.0.1:0"});
+  ProgramEnd second = run({govd_program(), "--state-dir", daemon.state(), "--keys-dir", daemon.keys(),
+                           "--socket", elsewhere, "--listen", "127.0.0.1:0"});
   INFO(second.output);
   CHECK(second.exit_code > 0);
   CHECK(second.output.find(daemon.state()) != std::string::npos);
@@ -181,8 +184,8 @@ TEST_CASE("a second daemon on the same files refuses, and does not disturb the f
 
   // Neither on another state directory with the first one's socket.
   const Directory other;
-  second = run({govd_program(), "--state-dir", other.path() + "/state", "--keys-dir", other.path() + "/keys", "--socket",
-                daemon.socket(), "--listen", "127.0.0.1:0"});
+  second = run({govd_program(), "--state-dir", other.path() + "/state", "--keys-dir", other.path() + "/keys",
+                "--socket", daemon.socket(), "--listen", "127.0.0.1:0"});
   INFO(second.output);
   CHECK(second.exit_code > 0);
   CHECK(daemon.get("/orgs/acme")["slug"] == "acme");
@@ -206,8 +209,9 @@ TEST_CASE("wrong flags and foreign addresses are refused", "[lifecycle]") {
   CHECK(run({govd_program(), "--no-such-flag"}).exit_code == 64);
   for (const char* address : {"0.0.0.0:0", "192.0.2.1:0", "127.0.0.1", "127.0.0.1:99999", "localhost:x"}) {
     const Directory directory;
-    const ProgramEnd end = run({govd_program(), "--state-dir", directory.path() + "/state", "--keys-dir",
-                                directory.path() + "/keys", "--socket", directory.path() + "/s", "--listen", address});
+    const ProgramEnd end =
+        run({govd_program(), "--state-dir", directory.path() + "/state", "--keys-dir",
+             directory.path() + "/keys", "--socket", directory.path() + "/s", "--listen", address});
     INFO(address << ": " << end.output);
     CHECK(end.exit_code > 0);
   }
@@ -215,7 +219,8 @@ TEST_CASE("wrong flags and foreign addresses are refused", "[lifecycle]") {
 
 TEST_CASE("the daemon says that it is ready and well", "[lifecycle]") {
   TestDaemon daemon;
-  for (const char* target : {"/health", "/health/ready", "/health/db"}) CHECK(daemon.get(target)["status"] == "ok");
+  for (const char* target : {"/health", "/health/ready", "/health/db"})
+    CHECK(daemon.get(target)["status"] == "ok");
   for (const char* target : {"/health", "/health/ready"}) {
     CHECK(http(daemon.gateway(), "GET", target).status == 200);
   }

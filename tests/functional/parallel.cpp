@@ -58,7 +58,8 @@ TEST_CASE("of 256 calls at once with room for 50, exactly 50 pass", "[parallel]"
   // A fee of 0.0001 USD a request and nothing else: each call holds 100 credits and costs 100.
   constexpr std::int64_t fee = 100;
   constexpr std::int64_t room = 50 * fee;
-  const std::string level = GENERATE("balance", "org", "workspace", "group", "agent", "key limit", "key budget");
+  const std::string level =
+      GENERATE("balance", "org", "workspace", "group", "agent", "key limit", "key budget");
   INFO("room at: " << level);
 
   FakeUpstream upstream;

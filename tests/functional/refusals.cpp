@@ -1,5 +1,5 @@
-// A refused call: its user is told which rule or budget, where it hangs, the figures and what to run; it costs nothing
-// and is recorded once.
+// A refused call: its user is told which rule or budget, where it hangs, the figures and what to run; it costs
+// nothing and is recorded once.
 
 #include <catch2/catch.hpp>
 #include <thread>
@@ -74,7 +74,8 @@ TEST_CASE("a call over the balance is refused with 402 insufficient_credits", "[
   CHECK(r.daemon.balance("acme") == 1000);
 }
 
-TEST_CASE("a call over a budget is told the budget's path, limit, what is spent, and when it resets", "[refusals]") {
+TEST_CASE("a call over a budget is told the budget's path, limit, what is spent, and when it resets",
+          "[refusals]") {
   Refusals r;
   r.daemon.budget("acme/prod", 120, {{"period", "DAILY"}});
   r.upstream.uses("m", {.prompt = 10, .completion = 50});
@@ -106,7 +107,8 @@ TEST_CASE("a key's own limit refuses with budget_exceeded", "[refusals]") {
   CHECK(event["cause"] == "key_limit");
 }
 
-TEST_CASE("models and providers that a policy does not allow are refused, and the policy is named", "[refusals]") {
+TEST_CASE("models and providers that a policy does not allow are refused, and the policy is named",
+          "[refusals]") {
   Refusals r;
   r.daemon.price("fake", "big", "0", "0.001");
   r.daemon.price("fake", "small-1", "0", "0.001");
@@ -163,16 +165,19 @@ TEST_CASE("a model without a known maximum, asked without one, is refused", "[re
   check_says(answer, {"max_tokens"});
 }
 
-TEST_CASE("an inactive org, workspace, group or agent refuses with 403 until it is active again", "[refusals]") {
+TEST_CASE("an inactive org, workspace, group or agent refuses with 403 until it is active again",
+          "[refusals]") {
   Refusals r;
   const std::string level = GENERATE("org", "workspace", "group", "agent");
   INFO(level);
   const auto set = [&](bool active) {
     if (level == "org") r.daemon.expect(200, "PATCH", "/orgs/acme", {{"active", active}});
     if (level == "workspace") r.daemon.expect(200, "PATCH", "/workspaces/acme%2Fprod", {{"active", active}});
-    if (level == "group") r.daemon.expect(200, "PATCH", "/agent-groups/acme%2Fprod%2Fsupport", {{"active", active}});
+    if (level == "group")
+      r.daemon.expect(200, "PATCH", "/agent-groups/acme%2Fprod%2Fsupport", {{"active", active}});
     if (level == "agent") {
-      r.daemon.expect(200, "PATCH", "/agents/" + percent(Shop::agent), {{"status", active ? "ACTIVE" : "DISABLED"}});
+      r.daemon.expect(200, "PATCH", "/agents/" + percent(Shop::agent),
+                      {{"status", active ? "ACTIVE" : "DISABLED"}});
     }
   };
   set(false);
@@ -358,7 +363,8 @@ TEST_CASE("a flood of refusals folds into few events that count them all", "[ref
   CHECK(r.daemon.verify()["ok"] == true);
 }
 
-TEST_CASE("spent auto_disable budgets show the agents below as BUDGET_EXHAUSTED, and it is audited", "[refusals]") {
+TEST_CASE("spent auto_disable budgets show the agents below as BUDGET_EXHAUSTED, and it is audited",
+          "[refusals]") {
   Refusals r;
   r.daemon.budget(Shop::group, 40, {{"auto_disable", true}});
   r.upstream.uses("m", {.prompt = 10, .completion = 40});

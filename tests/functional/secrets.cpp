@@ -36,10 +36,11 @@ TEST_CASE("marked secrets show in no log, file, answer or error, after errors an
   TestDaemon daemon({.flags = {"--log-level", "debug"}});
   const Shop shop(daemon, upstream.base_url());
   daemon.provider("paid", upstream.base_url(), {{"needs_credential", true}});
-  for (const char* model : {"good", "bad", "broken", "echo", "cut", "hang"}) daemon.price("paid", model, "0.001", "0.001");
+  for (const char* model : {"good", "bad", "broken", "echo", "cut", "hang"})
+    daemon.price("paid", model, "0.001", "0.001");
   std::string answers;
-  const Answer added =
-      daemon.control("POST", "/orgs/acme/credentials", {{"provider", "paid"}, {"secret", credential}, {"label", "a"}});
+  const Answer added = daemon.control("POST", "/orgs/acme/credentials",
+                                      {{"provider", "paid"}, {"secret", credential}, {"label", "a"}});
   REQUIRE(added.status == 201);
   answers += added.body;
 
@@ -50,7 +51,8 @@ TEST_CASE("marked secrets show in no log, file, answer or error, after errors an
   upstream.on("bad", [&](Reply& reply) { reply.json(401, {{"error", {{"message", repeat(reply)}}}}); });
   upstream.on("echo", [&](Reply& reply) { reply.json(500, {{"error", {{"message", repeat(reply)}}}}); });
   upstream.on("broken", [&](Reply& reply) {
-    reply.raw("HTTP/1.1 200 " + repeat(reply) + "\r\nX: " + repeat(reply) + "\r\nContent-Length: 3\r\n\r\n" + repeat(reply));
+    reply.raw("HTTP/1.1 200 " + repeat(reply) + "\r\nX: " + repeat(reply) + "\r\nContent-Length: 3\r\n\r\n" +
+              repeat(reply));
     reply.close = true;
   });
   upstream.on("cut", [&](Reply& reply) {
@@ -81,12 +83,17 @@ TEST_CASE("marked secrets show in no log, file, answer or error, after errors an
   daemon.chat(shop.key.secret, wrong);
   answers += daemon.chat_raw(shop.key.secret, "{\"messages\":\"" + prompt).body;
   answers += daemon.chat("cpk_" + prompt, ask("paid/good")).body;
-  answers += http(daemon.gateway(), "GET", "/v1/x?key=" + shop.key.secret, {}, {{"x-api-key", shop.key.secret}}).body;
-  answers += daemon.control("POST", "/orgs/acme/credentials", {{"provider", "nope"}, {"secret", credential}}).body;
+  answers +=
+      http(daemon.gateway(), "GET", "/v1/x?key=" + shop.key.secret, {}, {{"x-api-key", shop.key.secret}}).body;
+  answers +=
+      daemon.control("POST", "/orgs/acme/credentials", {{"provider", "nope"}, {"secret", credential}}).body;
   answers += daemon.control("POST", "/orgs/acme/credentials", {{"provider", 5}, {"secret", credential}}).body;
-  answers += daemon.control("POST", "/orgs/acme/credentials", {{"secret", credential}, {"provider", "paid"}, {"x", 1}}).body;
+  answers +=
+      daemon.control("POST", "/orgs/acme/credentials", {{"secret", credential}, {"provider", "paid"}, {"x", 1}})
+          .body;
   answers += http(daemon.socket(), "POST", "/orgs/acme/credentials", "{\"secret\":\"" + credential + "\"").body;
-  answers += daemon.control("POST", "/agents/" + percent(Shop::agent) + "/keys", {{"name", "x"}, {"ttl", "bad"}}).body;
+  answers +=
+      daemon.control("POST", "/agents/" + percent(Shop::agent) + "/keys", {{"name", "x"}, {"ttl", "bad"}}).body;
 
   HttpClient hanging = daemon.chat_open(shop.key.secret, ask("paid/hang"));
   REQUIRE(upstream.reached("hang", 1));
@@ -94,21 +101,25 @@ TEST_CASE("marked secrets show in no log, file, answer or error, after errors an
   hanging.leave();
   daemon.start();
   const auto settled = std::chrono::steady_clock::now() + patience;
-  while (daemon.reserved("acme") != 0 && std::chrono::steady_clock::now() < settled) std::this_thread::sleep_for(5ms);
-  for (const char* target : {"/orgs/acme/credentials", "/orgs/acme/audit?limit=1000", "/audit?limit=1000", "/usage/history/acme",
-                             "/orgs/acme/ledger", "/verify", "/status", "/openapi.json"}) {
+  while (daemon.reserved("acme") != 0 && std::chrono::steady_clock::now() < settled)
+    std::this_thread::sleep_for(5ms);
+  for (const char* target :
+       {"/orgs/acme/credentials", "/orgs/acme/audit?limit=1000", "/audit?limit=1000", "/usage/history/acme",
+        "/orgs/acme/ledger", "/verify", "/status", "/openapi.json"}) {
     answers += daemon.control("GET", target).body;
   }
 
   CHECK(answers.find(credential) == std::string::npos);
   CHECK(answers.find(prompt) == std::string::npos);
   CHECK(answers.find(shop.key.secret) == std::string::npos);
-  for (const std::string& secret : {credential, prompt, shop.key.secret, std::string("CANARY"), shop.key.secret.substr(4, 30)}) {
+  for (const std::string& secret :
+       {credential, prompt, shop.key.secret, std::string("CANARY"), shop.key.secret.substr(4, 30)}) {
     INFO(secret);
     CHECK(holding(daemon.directory(), secret).empty());
   }
   REQUIRE(daemon.stop() == 0);
-  for (const std::string& secret : {credential, prompt, shop.key.secret}) CHECK(holding(daemon.directory(), secret).empty());
+  for (const std::string& secret : {credential, prompt, shop.key.secret})
+    CHECK(holding(daemon.directory(), secret).empty());
 }
 
 TEST_CASE("files and socket belong to their owner alone", "[secrets]") {
@@ -154,7 +165,8 @@ TEST_CASE("a stolen state directory without its keys gives no credential and sta
     fs::create_directory(daemon.keys());
     fs::permissions(daemon.keys(), fs::perms::owner_all);
     for (const auto& file : fs::directory_iterator(kept)) {
-      if (!file.path().filename().string().starts_with("org-")) fs::copy(file, daemon.keys() / file.path().filename());
+      if (!file.path().filename().string().starts_with("org-"))
+        fs::copy(file, daemon.keys() / file.path().filename());
     }
   }
   if (how == "no keys" || how == "empty directory") {

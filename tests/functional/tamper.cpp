@@ -1,5 +1,5 @@
-// What was written cannot be changed, and what was changed from outside is found: while the daemon serves, and on a
-// stopped daemon's files.
+// What was written cannot be changed, and what was changed from outside is found: while the daemon serves, and
+// on a stopped daemon's files.
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -102,7 +102,8 @@ TEST_CASE("a changed value in any column of any row's table is found while the d
         to = "x'" + bits + "'";
       }
       INFO(table << "." << column.name << " from " << keep << " to " << to);
-      const std::string failed = database.attempt("UPDATE " + table + " SET " + column.name + " = " + to + where);
+      const std::string failed =
+          database.attempt("UPDATE " + table + " SET " + column.name + " = " + to + where);
       REQUIRE(failed.empty());
       const Json report = daemon.get("/verify?org=acme");
       CHECK(report["ok"] == false);
@@ -115,8 +116,9 @@ TEST_CASE("a changed value in any column of any row's table is found while the d
   CHECK(tried > 50);
 }
 
-TEST_CASE("rows that are moved, swapped, removed, added or brought from another org are found, online and offline",
-          "[tamper]") {
+TEST_CASE(
+    "rows that are moved, swapped, removed, added or brought from another org are found, online and offline",
+    "[tamper]") {
   TestDaemon daemon;
   keep_books(daemon);
   const std::string acme = daemon.org_file("acme");
@@ -185,7 +187,8 @@ TEST_CASE("a changed byte in the platform's own audit log is found", "[tamper]")
   CHECK(offline.output.find("audit_logs") != std::string::npos);
 }
 
-TEST_CASE("a charge forged with a good chain is found: event and entry must agree, anchors are signed", "[tamper]") {
+TEST_CASE("a charge forged with a good chain is found: event and entry must agree, anchors are signed",
+          "[tamper]") {
   TestDaemon daemon;
   keep_books(daemon);
   const std::string acme = daemon.org_file("acme");

@@ -105,7 +105,8 @@ TestDaemon::TestDaemon(const Options& options) : options_(options) {
 TestDaemon::~TestDaemon() {
   if (std::uncaught_exceptions() > 0) {
     const std::string text = log();
-    std::cerr << "--- the end of govd's log\n" << text.substr(text.size() - std::min<std::size_t>(text.size(), 6000)) << '\n';
+    std::cerr << "--- the end of govd's log\n"
+              << text.substr(text.size() - std::min<std::size_t>(text.size(), 6000)) << '\n';
   }
   if (pid_ < 0) return;
   try {
@@ -120,8 +121,9 @@ TestDaemon::~TestDaemon() {
 }
 
 std::vector<std::string> TestDaemon::command() const {
-  std::vector<std::string> words{govd_program(), "--state-dir", state(), "--keys-dir",  keys(), "--socket",
-                                 socket(),       "--listen",    "127.0.0.1:0", "--log-file", log_file()};
+  std::vector<std::string> words{govd_program(), "--state-dir", state(),   "--keys-dir",
+                                 keys(),         "--socket",    socket(),  "--listen",
+                                 "127.0.0.1:0",  "--log-file",  log_file()};
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
   return words;
 }
@@ -185,28 +187,29 @@ ProgramEnd TestDaemon::verify_files(const std::vector<std::string>& more) const 
   return run(words);
 }
 
-std::string TestDaemon::log() const {
-  return read_file(directory_.path() + "/output") + read_file(log_file());
-}
+std::string TestDaemon::log() const { return read_file(directory_.path() + "/output") + read_file(log_file()); }
 
 std::string TestDaemon::org_file(const std::string& org) {
   return fmt::format("{}/orgs/{}.db", state(), get("/orgs/" + org)["id"].get<std::string>());
 }
 
-Answer TestDaemon::control(std::string_view method, std::string_view target, const Json& body, const Headers& headers) {
+Answer TestDaemon::control(std::string_view method, std::string_view target, const Json& body,
+                           const Headers& headers) {
   return http(socket(), method, target, body.is_null() ? std::string{} : body.dump(), headers);
 }
 
 Json TestDaemon::expect(int status, std::string_view method, std::string_view target, const Json& body) {
   const Answer answer = control(method, target, body);
   if (answer.status != status) {
-    throw WireError(fmt::format("{} {} gave {} instead of {}: {}", method, target, answer.status, status, answer.body));
+    throw WireError(
+        fmt::format("{} {} gave {} instead of {}: {}", method, target, answer.status, status, answer.body));
   }
   return answer.json();
 }
 
 std::string TestDaemon::make_org(const std::string& slug, std::int64_t credits_per_usd) {
-  return expect(201, "POST", "/orgs", {{"name", slug}, {"slug", slug}, {"credits_per_usd", credits_per_usd}})["id"];
+  return expect(201, "POST", "/orgs",
+                {{"name", slug}, {"slug", slug}, {"credits_per_usd", credits_per_usd}})["id"];
 }
 
 void TestDaemon::make_agent(const std::string& path) {

@@ -1,6 +1,7 @@
 #pragma once
-// The real govd in a directory of its own, and the words in which tests talk to it: the control API over its socket,
-// the gateway over TCP. Wire constants are written out here again, so that a change of the wire is noticed.
+// The real govd in a directory of its own, and the words in which tests talk to it: the control API over its
+// socket, the gateway over TCP. Wire constants are written out here again, so that a change of the wire is
+// noticed.
 
 #include <sys/types.h>
 
@@ -55,7 +56,7 @@ class TestDaemon {
   int stop();
   void terminate() const;  // SIGTERM, not waited for
   int wait();
-  void kill();             // SIGKILL
+  void kill();  // SIGKILL
   void restart();
   // Starts it where it cannot start: its exit code and what it said.
   ProgramEnd start_in_vain();
@@ -72,7 +73,8 @@ class TestDaemon {
   [[nodiscard]] std::string org_file(const std::string& org);  // the path of its database
 
   // --- the control API
-  Answer control(std::string_view method, std::string_view target, const Json& body = {}, const Headers& headers = {});
+  Answer control(std::string_view method, std::string_view target, const Json& body = {},
+                 const Headers& headers = {});
   // The answer's JSON; throws when the status is another.
   Json expect(int status, std::string_view method, std::string_view target, const Json& body = {});
   Json get(std::string_view target) { return expect(200, "GET", target); }

@@ -89,7 +89,8 @@ Socket connect_to(const std::string& where) {
 
 std::optional<std::string> find_header(const Headers& headers, std::string_view name) {
   const auto found = std::ranges::find_if(headers, [&](const auto& header) {
-    return std::ranges::equal(header.first, name, [](char a, char b) { return std::tolower(a) == std::tolower(b); });
+    return std::ranges::equal(header.first, name,
+                              [](char a, char b) { return std::tolower(a) == std::tolower(b); });
   });
   return found == headers.end() ? std::nullopt : std::optional(found->second);
 }
@@ -262,7 +263,8 @@ Stream read_stream(HttpClient& client) {
     if (chunk.is_discarded()) throw WireError("a chunk that is not JSON: " + *data);
     if (chunk.contains("choices") && !chunk["choices"].empty()) {
       const Json delta = chunk["choices"][0].value("delta", Json::object());
-      if (delta.contains("content") && delta["content"].is_string()) stream.text += delta["content"].get<std::string>();
+      if (delta.contains("content") && delta["content"].is_string())
+        stream.text += delta["content"].get<std::string>();
     }
     stream.chunks.push_back(std::move(chunk));
   }

@@ -1,6 +1,6 @@
 #pragma once
-// A plain HTTP/1.1 client over TCP and Unix sockets that blocks, has deadlines, and shows a stream's bytes as they
-// come. Written over sockets so that a test sees what is on the wire, and can leave in the middle of it.
+// A plain HTTP/1.1 client over TCP and Unix sockets that blocks, has deadlines, and shows a stream's bytes as
+// they come. Written over sockets so that a test sees what is on the wire, and can leave in the middle of it.
 
 #include <chrono>
 #include <cstdint>
@@ -61,7 +61,9 @@ struct Answer {
   Headers headers;
   std::string body;
 
-  [[nodiscard]] std::string header(std::string_view name) const { return find_header(headers, name).value_or(""); }
+  [[nodiscard]] std::string header(std::string_view name) const {
+    return find_header(headers, name).value_or("");
+  }
   [[nodiscard]] bool has(std::string_view name) const { return find_header(headers, name).has_value(); }
   [[nodiscard]] Json json() const;  // throws with the body in its text when it is not JSON
 };
@@ -94,8 +96,8 @@ class HttpClient {
   std::chrono::steady_clock::time_point deadline_;
 };
 
-Answer http(const std::string& where, std::string_view method, std::string_view target, std::string_view body = {},
-            const Headers& headers = {});
+Answer http(const std::string& where, std::string_view method, std::string_view target,
+            std::string_view body = {}, const Headers& headers = {});
 
 // Reads the events of a stream, one `data:` at a time.
 class EventReader {
@@ -114,11 +116,11 @@ class EventReader {
 struct Stream {
   int status = 0;
   Headers headers;
-  std::vector<Json> chunks;  // without [DONE]
-  bool done = false;         // [DONE] came
-  bool broken = false;       // the connection ended before the answer did
-  std::string text;          // the deltas' content, joined
-  std::string error_body;    // when the status is not 200
+  std::vector<Json> chunks;          // without [DONE]
+  bool done = false;                 // [DONE] came
+  bool broken = false;               // the connection ended before the answer did
+  std::string text;                  // the deltas' content, joined
+  std::string error_body;            // when the status is not 200
   [[nodiscard]] Json usage() const;  // of the chunk that has it, or null
 };
 Stream read_stream(HttpClient& client);

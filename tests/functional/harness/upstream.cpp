@@ -27,8 +27,8 @@ bool Reply::raw(std::string_view bytes) { return socket_.send(bytes); }
 
 void Reply::json(int status, const Json& body, const Headers& headers) {
   const std::string text = body.dump();
-  std::string head = fmt::format("HTTP/1.1 {} Said\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", status,
-                                 text.size());
+  std::string head = fmt::format("HTTP/1.1 {} Said\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+                                 status, text.size());
   for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
   raw(head + "\r\n" + text);
 }
@@ -44,11 +44,12 @@ bool Reply::event(std::string_view data) {
 }
 
 bool Reply::text(std::string_view delta) {
-  return chunk(Json{{"id", "chatcmpl-fake"},
-                    {"object", "chat.completion.chunk"},
-                    {"created", 1763000000},
-                    {"model", model()},
-                    {"choices", {{{"index", 0}, {"delta", {{"content", delta}}}, {"finish_reason", nullptr}}}}});
+  return chunk(
+      Json{{"id", "chatcmpl-fake"},
+           {"object", "chat.completion.chunk"},
+           {"created", 1763000000},
+           {"model", model()},
+           {"choices", {{{"index", 0}, {"delta", {{"content", delta}}}, {"finish_reason", nullptr}}}}});
 }
 
 bool Reply::wait_until_gone() const {
@@ -223,7 +224,8 @@ void FakeUpstream::answer_one(const Seen& seen, Socket& socket, bool& close) {
     const std::scoped_lock lock(mutex_);
     seen_.push_back(seen);
     ++calls_[reply.model()];
-    if (const auto found = behaviours_.find(reply.model()); found != behaviours_.end()) behaviour = found->second;
+    if (const auto found = behaviours_.find(reply.model()); found != behaviours_.end())
+      behaviour = found->second;
   }
   changed_.notify_all();
   behaviour(reply);

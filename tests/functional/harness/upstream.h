@@ -1,6 +1,6 @@
 #pragma once
-// A provider for tests: a server of its own on a free port that speaks OpenAI chat and does what a test tells it,
-// down to the bytes. Every connection has a thread; all end with the FakeUpstream.
+// A provider for tests: a server of its own on a free port that speaks OpenAI chat and does what a test tells
+// it, down to the bytes. Every connection has a thread; all end with the FakeUpstream.
 
 #include <atomic>
 #include <condition_variable>
@@ -33,7 +33,8 @@ struct Seen {
 // A request being answered.
 class Reply {
  public:
-  Reply(const Seen& seen, const Socket& socket) : seen(seen), request(Json::parse(seen.body)), socket_(socket) {}
+  Reply(const Seen& seen, const Socket& socket)
+      : seen(seen), request(Json::parse(seen.body)), socket_(socket) {}
   const Seen& seen;
   const Json request;
 

@@ -1,7 +1,9 @@
 #pragma once
-// The upstream client: HTTP/1.1 over TCP and TLS, keep-alive connections pooled per (host, port, TLS).
-// client.cpp is the only unit that sees Beast's client side and TLS. A Client belongs to one io_context and is
-// used from its thread alone.
+// The upstream client: HTTP/1.1 over TCP and TLS, keep-alive connections pooled per (host, port, TLS, CA file,
+// allow_private). upstream_connection.cpp is the only unit that sees Beast's client side, tls.cpp the only one
+// that sees OpenSSL. A Client belongs to one io_context, which outlives it and the responses, and is used from
+// its thread alone. While connections are pooled the context's run() does not return by itself: see
+// close_idle().
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -290,7 +290,7 @@ asio::awaitable<void> Connection::exchange() {
   }
   if (broken_ || answer_ == Answer::aborted) {
     keep_alive_ = false;
-  } else if (!keep_alive_ && (body_ == Body::unread || body_ == Body::lost)) {
+  } else if (!keep_alive_ && (body_ == Body::unread || body_ == Body::lost || in_->buffer.size() > 0)) {
     co_await linger();
   } else if (keep_alive_ && body_ == Body::unread) {
     keep_alive_ = co_await drain_body();
@@ -420,6 +420,7 @@ void Connection::compose_head(int status, const Headers& headers, std::optional<
 }
 
 asio::awaitable<Result<void>> Connection::respond(Response response) {
+  if (broken_) co_return sent();
   if (answer_ != Answer::none) co_return fail(Code::internal, "the request was answered before");
   compose_head(response.status, response.headers, response.body.size());
   answer_ = Answer::whole;
@@ -431,6 +432,7 @@ asio::awaitable<Result<void>> Connection::respond(Response response) {
 }
 
 asio::awaitable<Result<void>> Connection::start(int status, Headers headers) {
+  if (broken_) co_return sent();
   if (answer_ != Answer::none) co_return fail(Code::internal, "the request was answered before");
   compose_head(status, headers, std::nullopt);
   answer_ = Answer::streaming;
@@ -454,6 +456,7 @@ asio::awaitable<Result<void>> Connection::finish() { return send_piece({}, true)
 asio::awaitable<Result<void>> Connection::finish(std::string_view bytes) { return send_piece(bytes, true); }
 
 asio::awaitable<Result<void>> Connection::send_piece(std::string_view bytes, bool last) {
+  if (broken_) co_return sent();
   if (answer_ != Answer::streaming) co_return fail(Code::internal, "no stream was started");
   Parts parts;
   if (std::exchange(head_pending_, false)) parts.add(out_);

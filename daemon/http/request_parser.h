@@ -65,7 +65,7 @@ class RequestParser final : public beast::http::basic_parser<true> {
     if (error || !is_header_done()) return "the request's head is not valid HTTP/1.1";
     if (hosts_ > 1 || (hosts_ == 0 && version == 11)) return "a request needs exactly one Host header";
     if (host_.find_first_of(" \t,/\\@?#") != std::string_view::npos) return "the Host header is not valid";
-    if (lengths_ > 1) return "Content-Length stands more than once";
+    if (lengths_ > 1 || odd_length_) return "Content-Length stands more than once";
     if (encodings_ > 0 && lengths_ > 0) return "Transfer-Encoding and Content-Length exclude each other";
     if (encodings_ > 0 && (version == 10 || !chunked()))
       return "Transfer-Encoding must be chunked, on HTTP/1.1";
@@ -117,6 +117,7 @@ class RequestParser final : public beast::http::basic_parser<true> {
         break;
       case beast::http::field::content_length:
         ++lengths_;
+        odd_length_ = value.find(',') != std::string_view::npos;
         break;
       case beast::http::field::transfer_encoding:
         ++encodings_;
@@ -150,6 +151,7 @@ class RequestParser final : public beast::http::basic_parser<true> {
   int hosts_ = 0;
   int lengths_ = 0;
   int encodings_ = 0;
+  bool odd_length_ = false;
   bool in_chunks_ = false;
 };
 

@@ -124,7 +124,7 @@ struct Listener {
   }
 };
 
-void log_end(std::exception_ptr thrown) {
+void log_end(const std::exception_ptr& thrown) {
   if (!thrown) return;
   try {
     std::rethrow_exception(thrown);
@@ -162,7 +162,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   bool accept_some(int listening);
 };
 
-Server::Server(std::vector<asio::io_context*> contexts, Limits limits, Handler handler)
+Server::Server(const std::vector<asio::io_context*>& contexts, Limits limits, Handler handler)
     : state_(std::make_shared<State>()) {
   state_->shared->limits = limits;
   state_->shared->handler = std::move(handler);
@@ -346,6 +346,7 @@ void Server::State::close_all() {
   on_each_loop([](Loop& loop) {
     // A callback of close() may end other connections.
     std::vector<std::shared_ptr<Connection>> open;
+    open.reserve(loop.connections.size());
     for (Connection* connection : loop.connections) open.push_back(connection->shared_from_this());
     for (const auto& connection : open) connection->close();
   });

@@ -103,8 +103,9 @@ struct Limits {
 // logged and answered 500 when nothing was sent yet.
 class Server {
  public:
-  // `contexts` are each run by one thread; connections go to them in turn. All must outlive the Server.
-  Server(std::vector<asio::io_context*> contexts, Limits limits, Handler handler);
+  // `contexts` are each run by one thread; connections go to them in turn. They may end before the Server or
+  // after it, but not while one of its functions runs.
+  Server(const std::vector<asio::io_context*>& contexts, Limits limits, Handler handler);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -18,7 +18,7 @@ namespace govctl::http {
 namespace {
 
 // OpenSSL's own socket BIO writes with write(), which raises SIGPIPE; this one does not.
-int socket_fd(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+int socket_fd(BIO* bio) { return *static_cast<const int*>(BIO_get_data(bio)); }
 
 int socket_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
@@ -37,7 +37,8 @@ int socket_read(BIO* bio, char* into, int size) {
 
 long socket_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
-BIO* make_socket_bio(int fd) {
+// `fd` outlives the BIO.
+BIO* make_socket_bio(int& fd) {
   static BIO_METHOD* const socket_method = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
     BIO_meth_set_write(made, socket_write);
@@ -46,7 +47,7 @@ BIO* make_socket_bio(int fd) {
     return made;
   }();
   BIO* const bio = BIO_new(socket_method);
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(fd)));
+  BIO_set_data(bio, &fd);
   BIO_set_init(bio, 1);
   return bio;
 }
@@ -54,7 +55,7 @@ BIO* make_socket_bio(int fd) {
 using Context = std::shared_ptr<SSL_CTX>;
 
 Result<Context> make_context(const std::string& ca_file) {
-  const Context context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  Context context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -105,8 +106,8 @@ Result<std::unique_ptr<TlsSession>> TlsSession::make(int fd, const std::string& 
   const auto context = context_for(ca_file);
   if (!context) return std::unexpected(context.error());
   SSL* const ssl = SSL_new(context->get());
-  std::unique_ptr<TlsSession> session(new TlsSession(ssl));
-  BIO* const bio = make_socket_bio(fd);
+  std::unique_ptr<TlsSession> session(new TlsSession(fd, ssl));
+  BIO* const bio = make_socket_bio(session->fd_);
   SSL_set_bio(ssl, bio, bio);
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   boost::system::error_code not_literal;

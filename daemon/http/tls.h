@@ -40,8 +40,9 @@ class TlsSession {
   [[nodiscard]] std::string fault() const;
 
  private:
-  explicit TlsSession(SSL* ssl) : ssl_(ssl, SSL_free) {}
+  TlsSession(int fd, SSL* ssl) : fd_(fd), ssl_(ssl, SSL_free) {}
   Io outcome(int result);
+  int fd_;
   std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
 };
 

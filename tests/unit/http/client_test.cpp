@@ -467,6 +467,7 @@ TEST_CASE("A name is resolved, and the one answer serves all who wait for it") {
   Caller caller;
   const auto upstream = Upstream::parse("http://localhost:" + std::to_string(fake.port), false).value();
   std::vector<std::future<Whole>> calls;
+  calls.reserve(8);
   for (int i = 0; i < 8; ++i) {
     calls.push_back(asio::co_spawn(caller.threads.first(),
                                    Caller::whole(*caller.client, upstream, {"GET", "/", {}, {}}),

@@ -48,6 +48,7 @@ class Threads {
   }
   std::vector<asio::io_context*> all() {
     std::vector<asio::io_context*> pointers;
+    pointers.reserve(contexts_.size());
     for (auto& context : contexts_) pointers.push_back(context.get());
     return pointers;
   }
@@ -61,7 +62,8 @@ class Threads {
 
 class Raw {
  public:
-  explicit Raw(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Raw(std::uint16_t port) : Raw(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port) {}
+  Raw(int socket, std::uint16_t port) : fd_(socket) {
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_port = htons(port);

@@ -1,5 +1,6 @@
 // The server as a client sees it, byte for byte.
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -7,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/http/harness.h"
@@ -132,6 +134,8 @@ TEST_CASE("What two parsers may read in two ways is refused, and the connection 
       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 6\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\nhello",
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x5\r\n\r\nhello",
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
@@ -162,7 +166,7 @@ TEST_CASE("What two parsers may read in two ways is refused, and the connection 
       "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
       "GET nonsense HTTP/1.1\r\nHost: x\r\n\r\n",
       "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
-      "\x16\x03\x01\x02\x00\x01\r\n\r\n",
+      "\x16\x03\x01\x02\x00\x01\xfc\x03\x03"s,
   };
   for (const std::string& request : requests) {
     CAPTURE(request);
@@ -642,6 +646,28 @@ TEST_CASE("Connections over the limit are told so") {
   Raw fourth(running.port);
   fourth.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(fourth.answer().status == 200);
+}
+
+TEST_CASE("Without a free descriptor the server waits, and does not spin") {
+  Running running(echo);
+  Raw warm(running.port);  // what is loaded on first use is loaded
+  warm.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(warm.answer().status == 200);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int late = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const rlimit none{static_cast<rlim_t>(late) + 1, before.rlim_max};
+  std::vector<int> taken;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  for (int fd = ::dup(late); fd >= 0; fd = ::dup(late)) taken.push_back(fd);
+  const std::clock_t start = std::clock();
+  Raw client(late, running.port);
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.until("\r\n", 400ms).empty());
+  CHECK(std::clock() - start < CLOCKS_PER_SEC / 5);
+  for (const int fd : taken) ::close(fd);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(client.answer().status == 200);
 }
 
 TEST_CASE("After stop_listening the calls in flight end, and nothing new begins") {

@@ -59,6 +59,7 @@ TEST_CASE("Events are the same wherever the stream is cut, and no byte is lost")
     }
   }
   std::vector<std::string_view> bytes;
+  bytes.reserve(view.size());
   for (std::size_t i = 0; i < view.size(); ++i) bytes.push_back(view.substr(i, 1));
   CHECK(read(bytes) == expected);
 }

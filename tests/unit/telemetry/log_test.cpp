@@ -67,6 +67,7 @@ TEST_CASE("What is below the threshold is not written") {
 TEST_CASE("Every line of many threads is out at exit, and none is torn") {
   const auto lines = logged(LogLevel::info, [] {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([thread] {
         for (int i = 0; i < 1000; ++i) info("line", {{Field::thread, thread}, {Field::count, i}});

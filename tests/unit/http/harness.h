@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -64,6 +65,8 @@ class Raw {
  public:
   explicit Raw(std::uint16_t port) : Raw(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port) {}
   Raw(int socket, std::uint16_t port) : fd_(socket) {
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // what is sent in pieces arrives in pieces
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_port = htons(port);

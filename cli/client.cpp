@@ -51,11 +51,11 @@ Error no_permission(const std::string& socket) {
     error.message = fmt::format("the socket {} does not admit {}: it is for members of the group {}", socket,
                                 user_name(geteuid()), owner->gr_name);
     error.next =
-        fmt::format("sudo usermod -aG {} {}   (then log in again)", owner->gr_name, user_name(geteuid()));
+        fmt::format("sudo usermod -aG {} {}  # then log in again", owner->gr_name, user_name(geteuid()));
   } else {
     error.message = fmt::format("the socket {} does not admit {}: it belongs to {} alone", socket,
                                 user_name(geteuid()), user_name(seen.st_uid));
-    error.next = "govctl up   (a daemon of your own)";
+    error.next = "govctl up  # a daemon of your own";
   }
   return error;
 }

@@ -30,7 +30,7 @@ constexpr std::array event_columns{Column{"WHEN", "created_at", Show::time},
                                    Column{"KEY", "key_id", Show::text, true},
                                    Column{"COUNT", "count", Show::number, true},
                                    Column{"FLAGS", "flags", Show::text, true}};
-constexpr View event_view{"request_id", event_columns, "govctl status   (it says where agents call)"};
+constexpr View event_view{"request_id", event_columns, "govctl status  # where agents call"};
 
 constexpr std::array top_columns{Column{"NAME", "name"},
                                  Column{"CALLS", "calls", Show::number},

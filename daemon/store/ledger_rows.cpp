@@ -131,6 +131,10 @@ Result<Appended> append_entry(Transaction& tx, const LedgerEntry& entry) {
   });
 }
 
+Result<std::optional<StoredEntry>> find_entry(Connection& connection, const std::string& idempotency_key) {
+  return select_one<StoredEntry>(connection, by_key_sql, idempotency_key, read_entry);
+}
+
 Result<Credits> ledger_sum(Connection& connection, const BillingGroupId& group) {
   return guarded([&]() -> Result<Credits> {
     SQLite::Statement& select = connection.prepared(balance_sql);

@@ -79,6 +79,8 @@ struct Rows {
   std::int64_t next_seq = 0;  // 0: no more
 };
 Result<Rows<StoredEntry>> read_ledger(Connection& connection, const Window& window, const Page& page);
+// The entry of an idempotency key, prefix included; its balance_after is not filled in.
+Result<std::optional<StoredEntry>> find_entry(Connection& connection, const std::string& idempotency_key);
 
 struct UsageFilter {
   Window window;

@@ -23,10 +23,9 @@ asio::awaitable<Result<void>> await_done(std::move_only_function<void(store::Don
     auto guard = asio::make_work_guard(executor);
     store::Done done = [handler = std::move(handler), executor,
                         guard = std::move(guard)](Result<void> result) mutable {
-      asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
-        std::move(handler)(std::move(result));
-      });
-      guard.reset();
+      // The guard goes along: this thread touches the loop no more once the coroutine may have ended.
+      asio::post(executor, [handler = std::move(handler), result = std::move(result),
+                            guard = std::move(guard)]() mutable { std::move(handler)(std::move(result)); });
     };
     begin(std::move(done));
   };
@@ -60,8 +59,8 @@ asio::awaitable<void> in_pool(const Services& services, std::function<void()> wo
     asio::post(*services.pool, [handler = std::move(handler), executor, guard = std::move(guard),
                                 queued = std::move(queued)]() mutable {
       queued();
-      asio::post(executor, [handler = std::move(handler)]() mutable { std::move(handler)(); });
-      guard.reset();
+      asio::post(executor,
+                 [handler = std::move(handler), guard = std::move(guard)]() mutable { std::move(handler)(); });
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable,

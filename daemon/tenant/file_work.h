@@ -57,7 +57,8 @@ asio::awaitable<Result<void>> await_done(std::move_only_function<void(store::Don
 // Queues `work` and resumes the coroutine on its own executor after COMMIT.
 asio::awaitable<Result<void>> commit(const Services& services, store::File& file, store::Queue queue,
                                      store::Work work);
-// The same, with `then` run on the writer's thread between COMMIT and the coroutine: what must follow the order of commits.
+// The same, with `then` run on the writer's thread between COMMIT and the coroutine: what must follow the order
+// of commits.
 asio::awaitable<Result<void>> commit_then(const Services& services, store::File& file, store::Queue queue,
                                           store::Work work, std::function<void(Result<void>&)> then);
 // Runs `work` in the pool and resumes on the coroutine's executor.
@@ -67,8 +68,8 @@ asio::awaitable<Result<void>> with_reader(const Services& services, std::string 
                                           std::function<Result<void>(store::Connection&)> work);
 
 template <class T, class Commit>
-asio::awaitable<Result<T>> change_file(std::move_only_function<Result<T>(store::Transaction&)> work, bool dry_run,
-                                       Commit commit_work) {
+asio::awaitable<Result<T>> change_file(std::move_only_function<Result<T>(store::Transaction&)> work,
+                                       bool dry_run, Commit commit_work) {
   auto value = std::make_shared<std::optional<T>>();
   store::Work wrapped = [value, work = std::move(work)](store::Transaction& tx) mutable -> Result<void> {
     auto result = work(tx);
@@ -86,7 +87,8 @@ asio::awaitable<Result<T>> read_file(const Services& services, std::string path,
                                      std::move_only_function<Result<T>(store::Connection&)> work) {
   auto value = std::make_shared<std::optional<T>>();
   auto shared = std::make_shared<decltype(work)>(std::move(work));
-  std::function<Result<void>(store::Connection&)> wrapped = [value, shared](store::Connection& db) -> Result<void> {
+  std::function<Result<void>(store::Connection&)> wrapped = [value,
+                                                             shared](store::Connection& db) -> Result<void> {
     auto result = (*shared)(db);
     if (!result) return std::unexpected(result.error());
     value->emplace(std::move(*result));

@@ -25,9 +25,12 @@ void RateWindow::add(std::int64_t steady_second, std::int64_t calls, std::int64_
   tokens_ += tokens;
 }
 
-void RateWindow::correct(std::int64_t steady_second, std::int64_t tokens) {
+void RateWindow::correct(std::int64_t steady_second, std::int64_t calls, std::int64_t tokens) {
   if (steady_second <= now_ - width) return;
-  buckets_[static_cast<std::size_t>(steady_second % width)].tokens += tokens;
+  Bucket& bucket = buckets_[static_cast<std::size_t>(steady_second % width)];
+  bucket.calls += calls;
+  bucket.tokens += tokens;
+  calls_ += calls;
   tokens_ += tokens;
 }
 
@@ -56,6 +59,11 @@ void Meters::roll(Timestamp now) {
   }
   day_start_ = day;
   if (new_month) month_start_ = month;
+}
+
+Timestamp Meters::charge_time(Timestamp now) {
+  roll(now);
+  return std::max(now, day_start_);
 }
 
 const Meter* Meters::find(const Uuid& node) const {
@@ -135,6 +143,30 @@ void Meters::rate_lines(const domain::Rules& rules, const MeterChain& meters, st
     if (rule.rpm) add(domain::Cause::rpm, *rule.rpm, meter.rate->calls(), 1);
     if (rule.tpm) add(domain::Cause::tpm, *rule.tpm, meter.rate->tokens(), tokens);
     if (rule.parallel) add(domain::Cause::parallel, *rule.parallel, meter.parallel, 1);
+  }
+}
+
+RateEntry Meters::enter_rates(const domain::Rules& rules, const MeterChain& meters, std::int64_t steady_second,
+                              std::int64_t tokens) {
+  RateEntry entry{steady_second, tokens, {}};
+  for (const domain::RateRule& rule : rules.rates) {
+    const auto level = static_cast<std::size_t>(rule.level);
+    if (!meters[level]->rate) continue;
+    meters[level]->rate->add(steady_second, 1, tokens);
+    entry.levels[level] = true;
+  }
+  return entry;
+}
+
+void Meters::correct_rates(const RateEntry& entry, const MeterChain& meters, std::int64_t tokens) {
+  for (std::size_t i = 0; i < level_count; ++i) {
+    if (entry.levels[i]) meters[i]->rate->correct(entry.second, 0, tokens - entry.tokens);
+  }
+}
+
+void Meters::withdraw_rates(const RateEntry& entry, const MeterChain& meters) {
+  for (std::size_t i = 0; i < level_count; ++i) {
+    if (entry.levels[i]) meters[i]->rate->correct(entry.second, -1, -entry.tokens);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// What an org has spent and holds, in memory: derived from the ledger, rebuilt at start, never stored (invariant 1). Every
-// node of the tree is metered always, so that a new budget needs no scan. Guarded by the tenant's mutex.
+// What an org has spent and holds, in memory: derived from the ledger, rebuilt at start, never stored
+// (invariant 1). Every node of the tree is metered always, so that a new budget needs no scan. Guarded by the
+// tenant's mutex.
 
 #include <array>
 #include <cstdint>
@@ -17,8 +18,8 @@ class RateWindow {
  public:
   void roll(std::int64_t steady_second);
   void add(std::int64_t steady_second, std::int64_t calls, std::int64_t tokens);
-  // Corrects the tokens of a call that was added at `steady_second`; nothing once that has left the window.
-  void correct(std::int64_t steady_second, std::int64_t tokens);
+  // Corrects what a call added at `steady_second`; nothing once that has left the window.
+  void correct(std::int64_t steady_second, std::int64_t calls, std::int64_t tokens);
   [[nodiscard]] std::int64_t calls() const { return calls_; }
   [[nodiscard]] std::int64_t tokens() const { return tokens_; }
   // Seconds until at least `calls` and `tokens` have left the window.
@@ -42,19 +43,31 @@ struct Meter {
 
   [[nodiscard]] std::int64_t spent(domain::Period period) const {
     switch (period) {
-      case domain::Period::daily: return day;
-      case domain::Period::monthly: return month;
-      case domain::Period::total: break;
+      case domain::Period::daily:
+        return day;
+      case domain::Period::monthly:
+        return month;
+      case domain::Period::total:
+        break;
     }
     return total;
   }
 };
 using MeterChain = std::array<Meter*, level_count>;
 
+// What a call has entered in the rate windows of its chain: a window that came later knows nothing of it.
+struct RateEntry {
+  std::int64_t second = 0;
+  std::int64_t tokens = 0;
+  std::array<bool, level_count> levels{};
+};
+
 class Meters {
  public:
   // Starts new periods; a clock that steps back never reopens one.
   void roll(Timestamp now);
+  // The instant that a charge of `now` belongs to: never before the day that is open.
+  Timestamp charge_time(Timestamp now);
   [[nodiscard]] Timestamp day_start() const { return day_start_; }
   [[nodiscard]] Timestamp month_start() const { return month_start_; }
 
@@ -68,6 +81,12 @@ class Meters {
                    const MeterChain& meters, domain::MoneyLines& lines) const;
   static void rate_lines(const domain::Rules& rules, const MeterChain& meters, std::int64_t steady_second,
                          std::int64_t tokens, domain::RateLines& lines);
+
+  static RateEntry enter_rates(const domain::Rules& rules, const MeterChain& meters, std::int64_t steady_second,
+                               std::int64_t tokens);
+  // The call used `tokens` in the end; or (withdraw) it was not made.
+  static void correct_rates(const RateEntry& entry, const MeterChain& meters, std::int64_t tokens);
+  static void withdraw_rates(const RateEntry& entry, const MeterChain& meters);
 
   void hold(const MeterChain& meters, Credits credits);
   void release(const MeterChain& meters, Credits credits);

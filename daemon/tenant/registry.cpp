@@ -30,7 +30,9 @@ struct Registry::State {
   std::unordered_map<domain::Hash, OrgId, KeyHashHash> quarantined_keys;
 
   [[nodiscard]] std::string org_path(const OrgId& id) const { return state_dir + "/orgs/" + id.text() + ".db"; }
-  [[nodiscard]] std::string trash_path(const OrgId& id) const { return state_dir + "/trash/" + id.text() + ".db"; }
+  [[nodiscard]] std::string trash_path(const OrgId& id) const {
+    return state_dir + "/trash/" + id.text() + ".db";
+  }
 
   void enter(const std::shared_ptr<Tenant>& tenant) {
     const auto snapshot = tenant->snapshot();
@@ -56,7 +58,8 @@ Result<void> move_database(const std::string& from, const std::string& to) {
   for (const char* const suffix : {"", "-wal", "-shm"}) {
     if (*suffix != '\0' && !fs::exists(from + suffix, error)) continue;
     fs::rename(from + suffix, to + suffix, error);
-    if (error) return fail(Code::unavailable, fmt::format("cannot move {}: {}", from + suffix, error.message()));
+    if (error)
+      return fail(Code::unavailable, fmt::format("cannot move {}: {}", from + suffix, error.message()));
   }
   return {};
 }
@@ -127,11 +130,9 @@ Result<void> Registry::load() {
 }
 
 void Registry::close() {
+  for (const auto& tenant : tenants()) tenant->flush_refusals(true);
   write_anchors();
-  for (const auto& tenant : tenants()) {
-    tenant->flush_refusals();
-    services_.writers->close(tenant->file_);
-  }
+  for (const auto& tenant : tenants()) services_.writers->close(tenant->file_);
   if (state_->catalog) services_.writers->close(state_->catalog);
 }
 
@@ -210,7 +211,8 @@ std::shared_ptr<const domain::PlatformConfig> Registry::platform() const { retur
 
 asio::awaitable<Result<void>> Registry::commit_change(store::Work work, bool dry_run) {
   auto next = std::make_shared<std::shared_ptr<const domain::PlatformConfig>>();
-  store::Work wrapped = [work = std::move(work), next, dry_run](store::Transaction& tx) mutable -> Result<void> {
+  store::Work wrapped = [work = std::move(work), next,
+                         dry_run](store::Transaction& tx) mutable -> Result<void> {
     if (auto ok = work(tx); !ok) return ok;
     auto platform = store::load_platform(tx.connection());
     if (!platform) return std::unexpected(platform.error());
@@ -225,8 +227,8 @@ asio::awaitable<Result<void>> Registry::commit_change(store::Work work, bool dry
                                  std::move(swap));
 }
 
-asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::create_org(domain::Org org, domain::AuditRecord audit,
-                                                                      bool dry_run) {
+asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::create_org(domain::Org org,
+                                                                      domain::AuditRecord audit, bool dry_run) {
   const Error taken{Code::conflict, fmt::format("there is an org '{}' already", org.slug),
                     fmt::format("govctl org get {}", org.slug), ""};
   if (find_slug(org.slug) != nullptr) co_return std::unexpected(taken);
@@ -289,8 +291,8 @@ asio::awaitable<Result<void>> Registry::delete_org(std::shared_ptr<Tenant> tenan
   }
   const Timestamp now = services_.clock->now();
   const OrgId id = tenant->id();
-  std::move_only_function<Result<bool>(store::Transaction&)> mark = [id, now,
-                                                                     audit](store::Transaction& tx) -> Result<bool> {
+  std::move_only_function<Result<bool>(store::Transaction&)> mark =
+      [id, now, audit](store::Transaction& tx) -> Result<bool> {
     if (auto ok = store::set_org_deleted(tx, id, now); !ok) return std::unexpected(ok.error());
     if (auto ok = store::append_audit(tx, audit); !ok) return std::unexpected(ok.error());
     return true;
@@ -315,21 +317,24 @@ asio::awaitable<Result<void>> Registry::delete_org(std::shared_ptr<Tenant> tenan
   co_return moved;
 }
 
-asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::undelete_org(std::string slug, domain::AuditRecord audit) {
+asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::undelete_org(std::string slug,
+                                                                        domain::AuditRecord audit) {
   std::move_only_function<Result<std::optional<store::CatalogOrg>>(store::Connection&)> find =
       [slug](store::Connection& db) -> Result<std::optional<store::CatalogOrg>> {
     auto orgs = store::list_orgs(db);
     if (!orgs) return std::unexpected(orgs.error());
     std::optional<store::CatalogOrg> latest;
     for (const auto& org : *orgs) {
-      if (org.slug == slug && org.deleted_at && (!latest || *org.deleted_at > *latest->deleted_at)) latest = org;
+      if (org.slug == slug && org.deleted_at && (!latest || *org.deleted_at > *latest->deleted_at))
+        latest = org;
     }
     return latest;
   };
   auto found = co_await read<std::optional<store::CatalogOrg>>(std::move(find));
   if (!found) co_return std::unexpected(found.error());
   if (find_slug(slug) != nullptr) {
-    co_return fail(Code::conflict, fmt::format("there is an org '{}' now", slug), fmt::format("govctl org get {}", slug));
+    co_return fail(Code::conflict, fmt::format("there is an org '{}' now", slug),
+                   fmt::format("govctl org get {}", slug));
   }
   if (!*found || !fs::exists(state_->trash_path((*found)->id))) {
     co_return fail(Code::not_found, fmt::format("no deleted org '{}' is kept", slug), "govctl org list");
@@ -347,7 +352,8 @@ asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::undelete_org(std::str
   co_await in_pool(services_, std::move(bring_back));
   if (!tenant) co_return tenant;
 
-  std::move_only_function<Result<bool>(store::Transaction&)> mark = [id, audit](store::Transaction& tx) -> Result<bool> {
+  std::move_only_function<Result<bool>(store::Transaction&)> mark =
+      [id, audit](store::Transaction& tx) -> Result<bool> {
     if (auto ok = store::set_org_deleted(tx, id, std::nullopt); !ok) return std::unexpected(ok.error());
     if (auto ok = store::append_audit(tx, audit); !ok) return std::unexpected(ok.error());
     return true;
@@ -424,8 +430,8 @@ void Registry::write_anchors() {
     auto written =
         store::write_anchors(*services_.writers, file, org, services_.anchors_dir, services_.signer, now);
     if (!written) {
-      log::warn("anchors could not be written", {{log::Field::org, org.text()},
-                                                 {log::Field::code, facts(written.error().code).word}});
+      log::warn("anchors could not be written",
+                {{log::Field::org, org.text()}, {log::Field::code, facts(written.error().code).word}});
     }
   };
   for (const auto& tenant : tenants()) anchor(*tenant->file_, tenant->id());

@@ -1,5 +1,6 @@
 #pragma once
-// Every org at run time and what they share: the catalog, providers and prices. Finds the tenant of a key, id or slug.
+// Every org at run time and what they share: the catalog, providers and prices. Finds the tenant of a key, id
+// or slug.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -27,26 +28,30 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  // Start: opens the catalog and every org, settles what a crash left open, rebuilds balances and counters. A damaged
-  // org file quarantines that org alone. Blocking.
+  // Start: opens the catalog and every org, settles what a crash left open, rebuilds balances and counters. A
+  // damaged org file quarantines that org alone. Blocking.
   Result<void> load();
   // Anchors and closes every file. Blocking; after the last call has settled.
   void close();
 
-  // --- finding -----------------------------------------------------------------------------------------------------
+  // --- finding
+  // -----------------------------------------------------------------------------------------------------
   // unauthenticated: no such key. unavailable: its org is quarantined. Memory only.
   [[nodiscard]] Result<Caller> authenticate(const domain::Hash& key_hash) const;
-  [[nodiscard]] std::shared_ptr<Tenant> find(const OrgId& id) const;         // null: none
+  [[nodiscard]] std::shared_ptr<Tenant> find(const OrgId& id) const;  // null: none
   [[nodiscard]] std::shared_ptr<Tenant> find_slug(std::string_view slug) const;
-  [[nodiscard]] std::shared_ptr<Tenant> find_owner(const Uuid& id) const;    // of any org, workspace, …, key, policy, budget, credential id
-  [[nodiscard]] std::vector<std::shared_ptr<Tenant>> tenants() const;        // by slug
-  [[nodiscard]] std::vector<std::string> quarantined() const;                // slugs
+  [[nodiscard]] std::shared_ptr<Tenant> find_owner(
+      const Uuid& id) const;  // of any org, workspace, …, key, policy, budget, credential id
+  [[nodiscard]] std::vector<std::shared_ptr<Tenant>> tenants() const;  // by slug
+  [[nodiscard]] std::vector<std::string> quarantined() const;          // slugs
 
-  // --- the platform -----------------------------------------------------------------------------------------------
+  // --- the platform
+  // -----------------------------------------------------------------------------------------------
   [[nodiscard]] std::shared_ptr<const domain::PlatformConfig> platform() const;
   // As Tenant::change and Tenant::read, on the catalog; afterwards platform() is the new one.
   template <class T>
-  asio::awaitable<Result<T>> change(std::move_only_function<Result<T>(store::Transaction&)> work, bool dry_run) {
+  asio::awaitable<Result<T>> change(std::move_only_function<Result<T>(store::Transaction&)> work,
+                                    bool dry_run) {
     return change_file<T>(std::move(work), dry_run, [this](store::Work wrapped, bool dry) {
       return commit_change(std::move(wrapped), dry);
     });
@@ -56,12 +61,15 @@ class Registry {
     return read_file<T>(services_, catalog_path_, std::move(work));
   }
 
-  // --- orgs ---------------------------------------------------------------------------------------------------------
-  // Makes the org's key file, its database file and the catalog's row, in that order. conflict when the slug is taken. A dry
-  // run checks and returns null.
-  asio::awaitable<Result<std::shared_ptr<Tenant>>> create_org(domain::Org org, domain::AuditRecord audit, bool dry_run);
+  // --- orgs
+  // ---------------------------------------------------------------------------------------------------------
+  // Makes the org's key file, its database file and the catalog's row, in that order. conflict when the slug is
+  // taken. A dry run checks and returns null.
+  asio::awaitable<Result<std::shared_ptr<Tenant>>> create_org(domain::Org org, domain::AuditRecord audit,
+                                                              bool dry_run);
   // Soft: keys stop working, the file moves to trash/; undelete brings it back within 30 days.
-  asio::awaitable<Result<void>> delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit, bool dry_run);
+  asio::awaitable<Result<void>> delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit,
+                                           bool dry_run);
   asio::awaitable<Result<std::shared_ptr<Tenant>>> undelete_org(std::string slug, domain::AuditRecord audit);
   // After a key was made: it is found from now on. The catalog's index row first.
   asio::awaitable<Result<void>> index_key(const domain::Hash& hash, OrgId org);

@@ -81,9 +81,10 @@ domain::UsageEvent event_of(const CallFacts& call, const Snapshot& snapshot, con
 
 }  // namespace
 
-// --- reserve -------------------------------------------------------------------------------------------------------
+// --- reserve
+// -------------------------------------------------------------------------------------------------------
 
-void Tenant::contend(Contender& contender, bool last, bool behind_waiters) {
+void Tenant::contend(Contender& contender, bool last, const std::vector<std::uint64_t>& older) {
   State& state = *state_;
   const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
   state.meters.roll(services_.clock->now());
@@ -95,26 +96,20 @@ void Tenant::contend(Contender& contender, bool last, bool behind_waiters) {
   contender.decision = domain::decide(*contender.demand, contender.rates, contender.money, last);
   Decision& decision = contender.decision;
 
-  if (decision.kind == Decision::Kind::admit && behind_waiters && !last) {
-    // Oldest first: whoever needs the same money waits behind those who were there before.
+  if (decision.kind == Decision::Kind::admit && !older.empty()) {
     for (const domain::MoneyLine& line : contender.money) {
-      const bool contested = std::ranges::any_of(
-          state.waiters, [&](const auto& waiter) { return waiter->contender->blocked_on == line.meter; });
-      if (contested) {
-        decision.kind = Decision::Kind::wait;
-        decision.money = &line;
-        break;
-      }
+      if (std::ranges::find(older, line.meter) == older.end()) continue;
+      decision.kind = Decision::Kind::wait;
+      decision.money = &line;
+      break;
     }
   }
   if (decision.kind == Decision::Kind::wait) contender.blocked_on = decision.money->meter;
   if (decision.kind != Decision::Kind::admit) return;
 
   state.meters.hold(contender.meters, decision.hold);
-  for (const domain::RateRule& rule : contender.nodes[4]->rules->rates) {
-    Meter& meter = *contender.meters[static_cast<std::size_t>(rule.level)];
-    if (meter.rate) meter.rate->add(second, 1, contender.demand->rate_tokens);
-  }
+  contender.rate =
+      Meters::enter_rates(*contender.nodes[4]->rules, contender.meters, second, contender.demand->rate_tokens);
 }
 
 void Tenant::wake_waiters() {
@@ -123,10 +118,11 @@ void Tenant::wake_waiters() {
   for (auto at = state.waiters.begin(); at != state.waiters.end();) {
     Waiter& waiter = **at;
     Contender& contender = *waiter.contender;
-    const bool shares = std::ranges::find(blocked, contender.blocked_on) != blocked.end();
-    if (!shares) contend(contender, false, false);
-    if (shares || contender.decision.kind == Decision::Kind::wait) {
-      blocked.push_back(contender.blocked_on);
+    // Behind an older one, too, it may have become clear that it can never be met.
+    contend(contender, false, blocked);
+    if (contender.decision.kind == Decision::Kind::wait) {
+      if (std::ranges::find(blocked, contender.blocked_on) == blocked.end())
+        blocked.push_back(contender.blocked_on);
       ++at;
       continue;
     }
@@ -136,8 +132,8 @@ void Tenant::wake_waiters() {
   }
 }
 
-// True when the contender was decided by others' settling; false when its time is up or the queue is full.
-asio::awaitable<bool> Tenant::wait_for_room(Contender& contender) {
+// Afterwards the contender is decided: by others' settling, or because its time is up or the queue is full.
+asio::awaitable<void> Tenant::wait_for_room(Contender& contender) {
   const auto executor = co_await asio::this_coro::executor;
   auto waiter = std::make_shared<Waiter>(executor, contender);
   // Leaves the queue however the coroutine ends.
@@ -146,15 +142,17 @@ asio::awaitable<bool> Tenant::wait_for_room(Contender& contender) {
     std::shared_ptr<Waiter> waiter;
     ~Place() {
       const std::scoped_lock lock(tenant.state_->mutex);
-      if (!waiter->decided) tenant.state_->waiters.remove(waiter);
+      if (waiter->decided) return;
+      tenant.state_->waiters.remove(waiter);
+      tenant.wake_waiters();
     }
   };
   {
     const std::scoped_lock lock(state_->mutex);
-    if (state_->waiters.size() >= max_waiters) co_return false;
     // Between the decision and here somebody may have settled.
-    contend(contender, false, true);
-    if (contender.decision.kind != Decision::Kind::wait) co_return true;
+    const bool full = state_->waiters.size() >= max_waiters;
+    contend(contender, full, full ? std::vector<std::uint64_t>{} : state_->waited_for());
+    if (contender.decision.kind != Decision::Kind::wait) co_return;
     state_->waiters.push_back(waiter);
   }
   const Place place{*this, waiter};
@@ -162,7 +160,12 @@ asio::awaitable<bool> Tenant::wait_for_room(Contender& contender) {
   boost::system::error_code ignored;
   co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   const std::scoped_lock lock(state_->mutex);
-  co_return waiter->decided;
+  if (waiter->decided) co_return;
+  // Decided in the step in which it leaves the queue: nobody can admit it a second time.
+  waiter->decided = true;
+  state_->waiters.remove(waiter);
+  contend(contender, true, {});
+  wake_waiters();  // those who stood behind it
 }
 
 asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& facts, const Route& route) {
@@ -172,8 +175,8 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   const Node& key = *facts.caller.key;
   contender.nodes = snapshot.chain(key);
   if (auto refusal = inactive(snapshot, contender.nodes)) co_return std::unexpected(std::move(*refusal));
-  auto demand = domain::check_rules(*key.rules, facts.ask, route.provider->name, route.upstream_model, *route.price,
-                                    snapshot.config().org.credits_per_usd);
+  auto demand = domain::check_rules(*key.rules, facts.ask, route.provider->name, route.upstream_model,
+                                    *route.price, snapshot.config().org.credits_per_usd);
   if (!demand) {
     Refusal refusal = std::move(demand.error());
     refusal.path = key.path;
@@ -187,29 +190,41 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   {
     const std::scoped_lock lock(state_->mutex);
     contender.meters = state_->meters.chain(snapshot.scope(key));
-    contend(contender, false, true);
+    contend(contender, false, state_->waited_for());
     write_rules = !state_->rules_written.contains(key.rules_id);
   }
   if (contender.decision.kind == Decision::Kind::wait) {
     waited = true;
-    const bool decided = co_await wait_for_room(contender);
-    if (!decided) {
-      const std::scoped_lock lock(state_->mutex);
-      contend(contender, true, false);
-    }
+    co_await wait_for_room(contender);
   }
   const Decision& decision = contender.decision;
   if (decision.kind == Decision::Kind::refuse_rate) {
-    co_return std::unexpected(
-        domain::rate_refusal(*decision.rate, contender.nodes[static_cast<std::size_t>(decision.rate->level)]->path));
+    co_return std::unexpected(domain::rate_refusal(
+        *decision.rate, contender.nodes[static_cast<std::size_t>(decision.rate->level)]->path));
   }
   if (decision.kind != Decision::Kind::admit) {
-    Refusal refusal = domain::money_refusal(*decision.money, decision.needed, path_of(*decision.money, contender.nodes),
-                                            services_.clock->now());
+    Refusal refusal = domain::money_refusal(*decision.money, decision.needed,
+                                            path_of(*decision.money, contender.nodes), services_.clock->now());
     if (refusal.cause == Cause::budget) refusal.next = fmt::format("govctl budget list {}", refusal.path);
     if (refusal.cause == Cause::key_limit) refusal.next = fmt::format("govctl key list {}", refusal.path);
     co_return std::unexpected(std::move(refusal));
   }
+
+  // The hold in memory is given back whatever ends this coroutine before its row is known to be there; a row
+  // without its owner is settled by the next start.
+  struct Grant {
+    Tenant& tenant;
+    const Contender& contender;
+    bool kept = false;
+    ~Grant() {
+      if (kept) return;
+      const std::scoped_lock lock(tenant.state_->mutex);
+      tenant.state_->meters.release(contender.meters, contender.decision.hold);
+      Meters::withdraw_rates(contender.rate, contender.meters);
+      tenant.wake_waiters();
+    }
+  };
+  Grant grant{*this, contender};
 
   auto hold = std::make_unique<HoldFacts>();
   hold->tenant = shared_from_this();
@@ -218,8 +233,7 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   hold->meters = contender.meters;
   hold->reserved = decision.hold;
   hold->output_tokens = decision.output_tokens;
-  hold->rate_tokens = demand->rate_tokens;
-  hold->rate_second = services_.clock->steady_micros() / micros_per_second;
+  hold->rate = contender.rate;
   hold->clamped = decision.clamped;
   hold->waited = waited;
 
@@ -245,22 +259,17 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
     }
     return store::insert_reservation(tx, reservation);
   };
-  // The hold in memory must be given back whatever ends this coroutine before the row is known to be there; a row
-  // without its owner is settled by the next start.
-  auto committed = co_await commit(services_, *file_, store::Queue::bounded, std::move(work));
+  auto committed = co_await commit(services_, *file_, store::Queue::reserve, std::move(work));
   if (!committed) {
-    {
-      const std::scoped_lock lock(state_->mutex);
-      state_->meters.release(hold->meters, hold->reserved);
-      wake_waiters();
-    }
     log::error("a reservation could not be written",
                {{log::Field::request_id, facts.request_id.text()},
                 {log::Field::org, snapshot.root().slug},
                 {log::Field::code, govctl::facts(committed.error().code).word}});
-    co_return std::unexpected(refusal_of(Cause::unavailable, "the ledger cannot be written now; the call was not made",
-                                         key.path, "govctl status"));
+    co_return std::unexpected(refusal_of(Cause::unavailable,
+                                         "the ledger cannot be written now; the call was not made", key.path,
+                                         "govctl status"));
   }
+  grant.kept = true;
   if (write_rules) {
     const std::scoped_lock lock(state_->mutex);
     state_->rules_written.insert(key.rules_id);
@@ -268,7 +277,8 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   co_return Hold(std::move(hold));
 }
 
-// --- settle ----------------------------------------------------------------------------------------------------------
+// --- settle
+// ----------------------------------------------------------------------------------------------------------
 
 Hold::Hold(std::unique_ptr<HoldFacts> facts) : facts_(std::move(facts)) {}
 Hold::Hold(Hold&&) noexcept = default;
@@ -300,13 +310,18 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   const CallFacts& call = hold.call;
   const domain::Outcome& outcome = hold.outcome;
   const Snapshot& snapshot = *call.caller.snapshot;
-  domain::Charge charge =
-      domain::charge_of(outcome, call.ask, *hold.route.price, snapshot.config().org.credits_per_usd, hold.reserved);
+  domain::Charge charge = domain::charge_of(outcome, call.ask, *hold.route.price,
+                                            snapshot.config().org.credits_per_usd, hold.reserved);
   if (hold.clamped) charge.flags.set(domain::CallFlag::clamped);
   if (hold.waited) charge.flags.set(domain::CallFlag::waited);
 
+  Timestamp now;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    now = state_->meters.charge_time(services_.clock->now());
+  }
   Settlement settlement;
-  settlement.event = event_of(call, snapshot, *call.caller.key, services_.clock->now(), services_.clock->steady_micros());
+  settlement.event = event_of(call, snapshot, *call.caller.key, now, services_.clock->steady_micros());
   domain::UsageEvent& event = settlement.event;
   event.provider = hold.route.provider->name;
   event.price_model = hold.route.price->model;
@@ -324,15 +339,16 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   event.error_message = outcome.error_message;
   settlement.group = snapshot.config().org.billing_group;
   settlement.meters = hold.meters;
-  settlement.rate_tokens = hold.rate_tokens;
-  settlement.rate_second = hold.rate_second;
+  settlement.rate = hold.rate;
   submit(std::move(settlement), std::move(done));
   return charge;
 }
 
 void Tenant::submit(Settlement settlement, store::Done done) {
   auto shared = std::make_shared<Settlement>(std::move(settlement));
-  store::Work work = [shared](store::Transaction& tx) { return store::settle_call(tx, shared->event, shared->group); };
+  store::Work work = [shared](store::Transaction& tx) {
+    return store::settle_call(tx, shared->event, shared->group);
+  };
   store::Done after = [self = shared_from_this(), shared, done = std::move(done)](Result<void> result) mutable {
     if (result) {
       self->settled(*shared);
@@ -363,25 +379,30 @@ void Tenant::settled(const Settlement& settlement) {
     meters.roll(services_.clock->now());
     meters.release(settlement.meters, event.reserved);
     meters.balance -= credits;
-    const std::int64_t tokens = event.usage.input_tokens() + event.usage.output_tokens();
-    for (Meter* meter : settlement.meters) {
-      if (meter->rate) meter->rate->correct(settlement.rate_second, tokens - settlement.rate_tokens);
-    }
+    Meters::correct_rates(settlement.rate, settlement.meters,
+                          event.usage.input_tokens() + event.usage.output_tokens());
+    // As the next start would count it: a period may have begun since the charge was stamped.
+    const std::int64_t month = event.created_at >= meters.month_start() ? credits : 0;
+    const std::int64_t day = event.created_at >= meters.day_start() ? credits : 0;
     snapshot = state_->snapshot;
     const std::array<Uuid, level_count> ids{event.scope.org.bytes, event.scope.workspace.bytes,
-                                            event.scope.group.bytes, event.scope.agent.bytes, event.scope.key.bytes};
+                                            event.scope.group.bytes, event.scope.agent.bytes,
+                                            event.scope.key.bytes};
     for (std::size_t i = 0; i < level_count; ++i) {
       const Node* node = snapshot->find(ids[i]);
       if (node == nullptr) continue;
       for (const std::size_t row : node->budgets) {
         const domain::Budget& budget = snapshot->config().budgets[row];
         const std::int64_t before = settlement.meters[i]->spent(budget.period);
-        if (budget.auto_disable && before < budget.limit.value() && before + credits >= budget.limit.value()) {
+        const std::int64_t adds = budget.period == domain::Period::daily     ? day
+                                  : budget.period == domain::Period::monthly ? month
+                                                                             : credits;
+        if (budget.auto_disable && before < budget.limit.value() && before + adds >= budget.limit.value()) {
           reached.emplace_back(node, &budget);
         }
       }
     }
-    Meters::spend(settlement.meters, credits, credits, credits);
+    Meters::spend(settlement.meters, credits, month, day);
     wake_waiters();
   }
   for (const auto& [node, budget] : reached) {
@@ -403,9 +424,11 @@ void Tenant::settled(const Settlement& settlement) {
   }
 }
 
-// --- refusals --------------------------------------------------------------------------------------------------------
+// --- refusals
+// --------------------------------------------------------------------------------------------------------
 
-asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refusal& refusal, const Route* route) {
+asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refusal& refusal,
+                                             const Route* route) {
   const Snapshot& snapshot = *facts.caller.snapshot;
   const Node& key = *facts.caller.key;
   domain::UsageEvent event =
@@ -431,15 +454,16 @@ asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refus
     }
     ++burst.written;
   }
-  store::Work work = [event = std::move(event), rules = key.rules_json](store::Transaction& tx) -> Result<void> {
+  store::Work work = [event = std::move(event),
+                      rules = key.rules_json](store::Transaction& tx) -> Result<void> {
     if (auto ok = store::insert_rules(tx, event.rules_id, rules); !ok) return ok;
     return store::insert_event(tx, event);
   };
-  auto written = co_await commit(services_, *file_, store::Queue::bounded, std::move(work));
+  auto written = co_await commit(services_, *file_, store::Queue::reserve, std::move(work));
   co_return written.has_value();
 }
 
-void Tenant::flush_refusals() {
+void Tenant::flush_refusals(bool all) {
   const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
   std::vector<domain::UsageEvent> folded;
   std::vector<Settlement> unsettled;
@@ -448,7 +472,7 @@ void Tenant::flush_refusals() {
     unsettled.swap(state_->unsettled);
     for (auto at = state_->refusals.begin(); at != state_->refusals.end();) {
       RefusalBurst& burst = at->second;
-      if (burst.second == second) {
+      if (burst.second == second && !all) {
         ++at;
         continue;
       }
@@ -486,10 +510,12 @@ std::vector<RateState> Tenant::rate_states(const Snapshot& snapshot, const Node&
     if (!meter.rate) continue;
     meter.rate->roll(second);
     if (rule.rpm) {
-      narrow(Cause::rpm, *rule.rpm, meter.rate->calls(), meter.rate->seconds_until_free(meter.rate->calls(), 0));
+      narrow(Cause::rpm, *rule.rpm, meter.rate->calls(),
+             meter.rate->seconds_until_free(meter.rate->calls(), 0));
     }
     if (rule.tpm) {
-      narrow(Cause::tpm, *rule.tpm, meter.rate->tokens(), meter.rate->seconds_until_free(0, meter.rate->tokens()));
+      narrow(Cause::tpm, *rule.tpm, meter.rate->tokens(),
+             meter.rate->seconds_until_free(0, meter.rate->tokens()));
     }
   }
   return states;

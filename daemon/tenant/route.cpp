@@ -18,9 +18,9 @@ struct ModelPattern {
   std::string_view glob, provider;
 };
 constexpr std::array patterns{
-    ModelPattern{"gpt-*", "openai"},      ModelPattern{"o1*", "openai"},
-    ModelPattern{"o3*", "openai"},        ModelPattern{"o4*", "openai"},
-    ModelPattern{"chatgpt-*", "openai"},  ModelPattern{"text-embedding-*", "openai"},
+    ModelPattern{"gpt-*", "openai"},       ModelPattern{"o1*", "openai"},
+    ModelPattern{"o3*", "openai"},         ModelPattern{"o4*", "openai"},
+    ModelPattern{"chatgpt-*", "openai"},   ModelPattern{"text-embedding-*", "openai"},
     ModelPattern{"claude-*", "anthropic"}, ModelPattern{"gemini-*", "google"},
     ModelPattern{"mock*", "mock"},
 };
@@ -49,7 +49,8 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
   const domain::PlatformConfig& platform = *route.platform;
   const std::string& path = caller.key->path;
 
-  // provider/model names one outright when the prefix is a provider's; else the slash is part of the model's name.
+  // provider/model names one outright when the prefix is a provider's; else the slash is part of the model's
+  // name.
   std::string_view upstream_model = model;
   const std::size_t slash = model.find('/');
   if (slash != std::string_view::npos) {
@@ -57,15 +58,15 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
     if (route.provider != nullptr) upstream_model = model.substr(slash + 1);
   }
   if (route.provider == nullptr) {
-    const auto* const pattern =
-        std::ranges::find_if(patterns, [&](const ModelPattern& row) { return domain::glob_match(row.glob, model); });
+    const auto* const pattern = std::ranges::find_if(
+        patterns, [&](const ModelPattern& row) { return domain::glob_match(row.glob, model); });
     const std::string_view name = pattern == patterns.end() ? default_provider : pattern->provider;
     route.provider = find_provider(platform, name);
     if (route.provider == nullptr) {
-      return std::unexpected(refuse(Cause::unknown_provider,
-                                    fmt::format("model '{}' is served by provider '{}', which is not set up",
-                                                model.substr(0, 100), name),
-                                    path, fmt::format("govctl provider add {} --kind openai --base-url URL", name)));
+      return std::unexpected(refuse(
+          Cause::unknown_provider,
+          fmt::format("model '{}' is served by provider '{}', which is not set up", model.substr(0, 100), name),
+          path, fmt::format("govctl provider add {} --kind openai --base-url URL", name)));
     }
   }
   route.upstream_model = upstream_model;
@@ -75,28 +76,30 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
     const auto denied = domain::model_refusal(*caller.key->rules, route.provider->name, upstream_model);
     if (!denied.empty()) {
       return std::unexpected(refuse(Cause::model_denied,
-                                    fmt::format("model '{}' at {} is not allowed: {}", upstream_model.substr(0, 100),
-                                                route.provider->name, denied),
+                                    fmt::format("model '{}' at {} is not allowed: {}",
+                                                upstream_model.substr(0, 100), route.provider->name, denied),
                                     path, fmt::format("govctl policy effective {}", path)));
     }
-    return std::unexpected(refuse(
-        Cause::no_price,
-        fmt::format("model '{}' at {} has no price, and an unknown price is never free", upstream_model.substr(0, 100),
-                    route.provider->name),
-        path,
-        fmt::format("govctl pricing set {} {} --input USD --output USD", route.provider->name,
-                    upstream_model.substr(0, 100))));
+    return std::unexpected(
+        refuse(Cause::no_price,
+               fmt::format("model '{}' at {} has no price, and an unknown price is never free",
+                           upstream_model.substr(0, 100), route.provider->name),
+               path,
+               fmt::format("govctl pricing set {} {} --input USD --output USD", route.provider->name,
+                           upstream_model.substr(0, 100))));
   }
   if (route.provider->needs_credential) {
     auto credential = caller.tenant->credential(*caller.snapshot, route.provider->name);
     if (!credential) {
       const std::string& org = caller.snapshot->root().slug;
-      const std::string why = credential.error().code == Code::no_credential
-                                  ? fmt::format("org {} has no credential for provider {}", org, route.provider->name)
-                                  : fmt::format("the credential of org {} for provider {} cannot be opened", org,
-                                                route.provider->name);
-      return std::unexpected(refuse(Cause::no_credential, why, path,
-                                    fmt::format("govctl credential add {} {} --stdin", org, route.provider->name)));
+      const std::string why =
+          credential.error().code == Code::no_credential
+              ? fmt::format("org {} has no credential for provider {}", org, route.provider->name)
+              : fmt::format("the credential of org {} for provider {} cannot be opened", org,
+                            route.provider->name);
+      return std::unexpected(
+          refuse(Cause::no_credential, why, path,
+                 fmt::format("govctl credential add {} {} --stdin", org, route.provider->name)));
     }
     route.credential = std::move(*credential);
   }

@@ -45,7 +45,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(domain::OrgConfig config
   s.config_ = std::move(config);
   const auto& c = s.config_;
 
-  const auto add = [&s](Level level, const Uuid& id, std::size_t parent, std::size_t row, const std::string& slug) {
+  const auto add = [&s](Level level, const Uuid& id, std::size_t parent, std::size_t row,
+                        const std::string& slug) {
     Node node;
     node.level = level;
     node.id = id;

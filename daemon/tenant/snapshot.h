@@ -1,6 +1,6 @@
 #pragma once
-// An org's rules at one instant, immutable, shared by every call that began under them. Built from an OrgConfig inside the
-// writer's operation that changed it, swapped in after COMMIT.
+// An org's rules at one instant, immutable, shared by every call that began under them. Built from an OrgConfig
+// inside the writer's operation that changed it, swapped in after COMMIT.
 
 #include <array>
 #include <cstring>
@@ -53,7 +53,9 @@ class Snapshot {
   static Result<std::shared_ptr<const Snapshot>> build(domain::OrgConfig config);
 
   [[nodiscard]] const domain::OrgConfig& config() const { return config_; }
-  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }  // parents before children; [0] is the org
+  [[nodiscard]] const std::vector<Node>& nodes() const {
+    return nodes_;
+  }  // parents before children; [0] is the org
   [[nodiscard]] const Node& root() const { return nodes_.front(); }
   [[nodiscard]] const Node& parent(const Node& node) const { return nodes_[node.parent]; }
   // Null when there is none. Keys are found by id and hash, not by path.
@@ -61,7 +63,9 @@ class Snapshot {
   [[nodiscard]] const Node* find(const Uuid& id) const;
   [[nodiscard]] const Node* find_key(const domain::Hash& hash) const;
 
-  [[nodiscard]] const domain::Workspace& workspace(const Node& node) const { return config_.workspaces[node.row]; }
+  [[nodiscard]] const domain::Workspace& workspace(const Node& node) const {
+    return config_.workspaces[node.row];
+  }
   [[nodiscard]] const domain::AgentGroup& group(const Node& node) const { return config_.groups[node.row]; }
   [[nodiscard]] const domain::Agent& agent(const Node& node) const { return config_.agents[node.row]; }
   [[nodiscard]] const domain::ApiKey& key(const Node& node) const { return config_.keys[node.row]; }

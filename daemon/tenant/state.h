@@ -1,6 +1,7 @@
 #pragma once
 // Private to the tenant room: what a Tenant owns, and a call's hold.
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <map>
@@ -22,11 +23,12 @@ struct Tenant::Contender {
   domain::MoneyLines money;  // what `decision` points into
   domain::RateLines rates;
   domain::Decision decision;
+  RateEntry rate;                // of an admission
   std::uint64_t blocked_on = 0;  // the meter that has no room
 };
 
-// A contender that waits for calls in flight to settle. The timer is touched on its own executor only; the rest is
-// guarded by the tenant's mutex.
+// A contender that waits for calls in flight to settle. The timer is touched on its own executor only; the rest
+// is guarded by the tenant's mutex.
 struct Tenant::Waiter {
   Waiter(const asio::any_io_executor& executor, Contender& who) : timer(executor), contender(&who) {}
   asio::steady_timer timer;
@@ -39,8 +41,7 @@ struct Tenant::Settlement {
   domain::UsageEvent event;
   BillingGroupId group;
   MeterChain meters{};
-  std::int64_t rate_tokens = 0;
-  std::int64_t rate_second = 0;
+  RateEntry rate;
 };
 
 // Refusals of one key within one second, beyond which they fold into one event.
@@ -58,7 +59,17 @@ struct Tenant::State {
   std::list<std::shared_ptr<Waiter>> waiters;
   std::unordered_map<KeyId, RefusalBurst> refusals;
   std::unordered_set<std::int64_t> rules_written;  // ids that rule_snapshots has, as far as this process knows
-  std::vector<Settlement> unsettled;  // settlements that failed for want of space: tried again
+  std::vector<Settlement> unsettled;               // settlements that failed for want of space: tried again
+
+  // Under the mutex: the meters that those who wait have found without room.
+  [[nodiscard]] std::vector<std::uint64_t> waited_for() const {
+    std::vector<std::uint64_t> blocked;
+    for (const auto& waiter : waiters) {
+      const std::uint64_t meter = waiter->contender->blocked_on;
+      if (std::ranges::find(blocked, meter) == blocked.end()) blocked.push_back(meter);
+    }
+    return blocked;
+  }
 
   mutable std::mutex secrets_mutex;
   std::map<std::int64_t, secrets::DataKey> data_keys;
@@ -83,8 +94,7 @@ struct HoldFacts {
   MeterChain meters{};
   Credits reserved;
   std::int64_t output_tokens = 0;
-  std::int64_t rate_tokens = 0;
-  std::int64_t rate_second = 0;
+  RateEntry rate;
   bool clamped = false;
   bool waited = false;
   bool settled = false;

@@ -60,7 +60,9 @@ Result<void> settle_leftovers(store::Writers& writers, store::File& file, const 
     written.push_back(promise->get_future());
     writers.submit(
         file, store::Queue::settle,
-        [event = std::move(event), group](store::Transaction& tx) { return store::settle_call(tx, event, group); },
+        [event = std::move(event), group](store::Transaction& tx) {
+          return store::settle_call(tx, event, group);
+        },
         [promise](Result<void> result) { promise->set_value(std::move(result)); });
   }
   Result<void> all;
@@ -81,9 +83,12 @@ Result<void> settle_leftovers(store::Writers& writers, store::File& file, const 
 
 Credits Spend::of(domain::Period period) const {
   switch (period) {
-    case domain::Period::daily: return day;
-    case domain::Period::monthly: return month;
-    case domain::Period::total: break;
+    case domain::Period::daily:
+      return day;
+    case domain::Period::monthly:
+      return month;
+    case domain::Period::total:
+      break;
   }
   return total;
 }
@@ -93,7 +98,8 @@ Tenant::Tenant(OrgId id, std::string path, const Services& services)
 
 Tenant::~Tenant() = default;
 
-Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string& path, const Services& services) {
+Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string& path,
+                                             const Services& services) {
   auto file = services.writers->open(path, store::FileKind::org, id);
   if (!file) return std::unexpected(file.error());
   std::shared_ptr<Tenant> tenant(new Tenant(id, path, services));
@@ -143,7 +149,8 @@ std::shared_ptr<const Snapshot> Tenant::snapshot() const {
 asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_run) {
   auto next = std::make_shared<std::shared_ptr<const Snapshot>>();
   auto self = shared_from_this();
-  store::Work wrapped = [work = std::move(work), next, dry_run](store::Transaction& tx) mutable -> Result<void> {
+  store::Work wrapped = [work = std::move(work), next,
+                         dry_run](store::Transaction& tx) mutable -> Result<void> {
     if (auto ok = work(tx); !ok) return ok;
     auto config = store::load_org_config(tx.connection());
     if (!config) return std::unexpected(config.error());
@@ -268,16 +275,17 @@ Spend Tenant::spend(const Uuid& node) const {
   state_->meters.roll(services_.clock->now());
   const Meter* meter = state_->meters.find(node);
   if (meter == nullptr) return {};
-  return {Credits::of(meter->total), Credits::of(meter->month), Credits::of(meter->day), Credits::of(meter->held)};
+  return {Credits::of(meter->total), Credits::of(meter->month), Credits::of(meter->day),
+          Credits::of(meter->held)};
 }
 
 bool Tenant::exhausted(const Snapshot& snapshot, const Node& agent) const {
   const auto nodes = snapshot.chain(agent);
   return std::ranges::any_of(nodes, [&](const Node* node) {
     return node != nullptr && std::ranges::any_of(node->budgets, [&](std::size_t row) {
-      const domain::Budget& budget = snapshot.config().budgets[row];
-      return budget.auto_disable && spend(node->id).of(budget.period) >= budget.limit;
-    });
+             const domain::Budget& budget = snapshot.config().budgets[row];
+             return budget.auto_disable && spend(node->id).of(budget.period) >= budget.limit;
+           });
   });
 }
 
@@ -296,7 +304,8 @@ Result<std::shared_ptr<const secrets::Secret>> Tenant::credential(const Snapshot
   // The newest active one: a rotation adds before it removes.
   const domain::Credential* best = nullptr;
   for (const auto& row : rows) {
-    if (row.active && row.provider == provider && (best == nullptr || row.created_at >= best->created_at)) best = &row;
+    if (row.active && row.provider == provider && (best == nullptr || row.created_at >= best->created_at))
+      best = &row;
   }
   if (best == nullptr) return fail(Code::no_credential, "no credential");
   const std::scoped_lock lock(state_->secrets_mutex);

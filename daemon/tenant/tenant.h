@@ -1,6 +1,6 @@
 #pragma once
-// An org at run time: its file, its snapshot of rules, its meters. reserve and settle are the only ways in which a call
-// moves money.
+// An org at run time: its file, its snapshot of rules, its meters. reserve and settle are the only ways in
+// which a call moves money.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -61,7 +61,8 @@ struct Route {
   std::string upstream_model;
   std::shared_ptr<const secrets::Secret> credential;  // null where the provider needs none
 };
-// Finds the provider from the model's name, its price and the org's credential; a refusal names the govctl command.
+// Finds the provider from the model's name, its price and the org's credential; a refusal names the govctl
+// command.
 std::expected<Route, domain::Refusal> route(const Caller& caller, std::string_view model);
 
 struct RateState {
@@ -71,7 +72,8 @@ struct RateState {
 
 struct HoldFacts;
 
-// Money held for one call. Whoever owns it must settle it; destroyed unsettled, it settles itself from what was noted.
+// Money held for one call. Whoever owns it must settle it; destroyed unsettled, it settles itself from what was
+// noted.
 class Hold {
  public:
   explicit Hold(std::unique_ptr<HoldFacts> facts);
@@ -85,8 +87,8 @@ class Hold {
   [[nodiscard]] Credits reserved() const;
   // Noted in passing.
   [[nodiscard]] domain::Outcome& outcome();
-  // Writes usage event, ledger entry and the end of the reservation; durable when it returns. Once. An error leaves the
-  // reservation, which the next start settles.
+  // Writes usage event, ledger entry and the end of the reservation; durable when it returns. Once. An error
+  // leaves the reservation, which the next start settles.
   asio::awaitable<Result<domain::Charge>> settle();
 
  private:
@@ -96,7 +98,8 @@ class Hold {
 class Tenant : public std::enable_shared_from_this<Tenant> {
  public:
   // Opens the file, rebuilds memory, settles what a crash left open. Blocking.
-  static Result<std::shared_ptr<Tenant>> open(const OrgId& id, const std::string& path, const Services& services);
+  static Result<std::shared_ptr<Tenant>> open(const OrgId& id, const std::string& path,
+                                              const Services& services);
   ~Tenant();
   Tenant(const Tenant&) = delete;
   Tenant& operator=(const Tenant&) = delete;
@@ -105,15 +108,19 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
   [[nodiscard]] store::File& file() const { return *file_; }
-  [[nodiscard]] std::shared_ptr<const domain::PlatformConfig> platform() const { return services_.platform->get(); }
+  [[nodiscard]] std::shared_ptr<const domain::PlatformConfig> platform() const {
+    return services_.platform->get();
+  }
   [[nodiscard]] const Clock& clock() const { return *services_.clock; }
 
-  // --- what administrators do -------------------------------------------------------------------------------------
-  // Runs `work` in the org file's writer, in a savepoint: the change and its audit row (store::append_audit) together.
-  // The new snapshot is built in the same operation and is in force when this returns. dry_run: all is done, then
+  // --- what administrators do
+  // ------------------------------------------------------------------------------------- Runs `work` in the
+  // org file's writer, in a savepoint: the change and its audit row (store::append_audit) together. The new
+  // snapshot is built in the same operation and is in force when this returns. dry_run: all is done, then
   // rolled back; the value is returned all the same.
   template <class T>
-  asio::awaitable<Result<T>> change(std::move_only_function<Result<T>(store::Transaction&)> work, bool dry_run) {
+  asio::awaitable<Result<T>> change(std::move_only_function<Result<T>(store::Transaction&)> work,
+                                    bool dry_run) {
     return change_file<T>(std::move(work), dry_run, [this](store::Work wrapped, bool dry) {
       return commit_change(std::move(wrapped), dry);
     });
@@ -123,13 +130,15 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   asio::awaitable<Result<T>> read(std::move_only_function<Result<T>(store::Connection&)> work) {
     return read_file<T>(services_, path_, std::move(work));
   }
-  // Purchase, adjustment, refund: the entry and its audit row in one transaction; the balance in memory follows after
-  // COMMIT. insufficient_credits when the balance would fall below zero and allow_negative is not set; invalid when it
-  // would leave ±2^62. A replay of the same idempotency key returns the stored entry and changes nothing.
+  // Purchase, adjustment, refund: the entry and its audit row in one transaction; the balance in memory follows
+  // after COMMIT. insufficient_credits when the balance would fall below zero and allow_negative is not set;
+  // invalid when it would leave ±2^62. A replay of the same idempotency key returns the stored entry and
+  // changes nothing.
   asio::awaitable<Result<store::Appended>> append(domain::LedgerEntry entry, domain::AuditRecord audit,
                                                   bool allow_negative, bool dry_run);
-  // Returns the money of one call, `amount` of it or what is left. conflict when that is more than is left, not_found
-  // for an unknown call. Restores budgets of the period in which the call was charged, while it lasts.
+  // Returns the money of one call, `amount` of it or what is left. conflict when that is more than is left,
+  // not_found for an unknown call. Restores budgets of the period in which the call was charged, while it
+  // lasts.
   asio::awaitable<Result<store::Appended>> refund(RequestId request, std::optional<Credits> amount,
                                                   std::string idempotency_key, std::string reason,
                                                   domain::AuditRecord audit, bool dry_run);
@@ -139,8 +148,9 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   // Settled spend has reached an auto_disable budget that covers this agent.
   [[nodiscard]] bool exhausted(const Snapshot& snapshot, const Node& agent) const;
 
-  // --- credentials ---------------------------------------------------------------------------------------------------
-  // Seals under the org's data key; call before change(). `row` is the credential's id.
+  // --- credentials
+  // --------------------------------------------------------------------------------------------------- Seals
+  // under the org's data key; call before change(). `row` is the credential's id.
   struct Sealed {
     std::int64_t data_key_id = 0;
     std::vector<std::uint8_t> bytes;
@@ -151,14 +161,17 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   [[nodiscard]] Result<std::shared_ptr<const secrets::Secret>> credential(const Snapshot& snapshot,
                                                                           std::string_view provider) const;
 
-  // --- one call ------------------------------------------------------------------------------------------------------
-  // Checks the rules, then money and rates in one step, waits up to 5 s for calls in flight where that can help, and
-  // makes the hold durable. On the caller's io_context.
+  // --- one call
+  // ------------------------------------------------------------------------------------------------------
+  // Checks the rules, then money and rates in one step, waits up to 5 s for calls in flight where that can
+  // help, and makes the hold durable. On the caller's io_context.
   asio::awaitable<std::expected<Hold, domain::Refusal>> reserve(const CallFacts& facts, const Route& route);
   // The usage event of a call that was refused. Durable when this returns true; else it is in the log only.
-  asio::awaitable<bool> record_refusal(const CallFacts& facts, const domain::Refusal& refusal, const Route* route);
-  // Writes the refusals that were folded; called once a second.
-  void flush_refusals();
+  asio::awaitable<bool> record_refusal(const CallFacts& facts, const domain::Refusal& refusal,
+                                       const Route* route);
+  // Writes the refusals that were folded and tries again what could not be settled; called once a second.
+  // `all`: the refusals of the second that runs, too.
+  void flush_refusals(bool all = false);
 
   [[nodiscard]] std::size_t inflight() const;
   // The lines that a key's next call would meet, for x-ratelimit headers and budgets' figures.
@@ -175,9 +188,11 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   asio::awaitable<Result<void>> commit_change(store::Work work, bool dry_run);
   // Under the mutex: decides those who wait, oldest first, after money has come free.
   void wake_waiters();
-  // Under the mutex: decides, and applies an admission in the same step.
-  void contend(Contender& contender, bool last, bool behind_waiters);
-  asio::awaitable<bool> wait_for_room(Contender& contender);
+  // Under the mutex: decides, and applies an admission in the same step. Who needs money that an older one
+  // waits for
+  // (`older`: its meters) waits behind it.
+  void contend(Contender& contender, bool last, const std::vector<std::uint64_t>& older);
+  asio::awaitable<void> wait_for_room(Contender& contender);
   domain::Charge settle(HoldFacts& hold, store::Done done);
   // Queues the settlement; `done` after COMMIT, on the writer's thread.
   void submit(Settlement settlement, store::Done done);

@@ -13,29 +13,38 @@ namespace {
 
 constexpr int max_depth = 128;
 
-// True for what may stand in a string without a further look: not a quote, a backslash or a control character.
+// True for what may stand in a string without a further look: ASCII but for quote, backslash and control
+// characters.
 constexpr std::array<bool, 256> plain = [] {
   std::array<bool, 256> table{};
-  for (std::size_t c = 0x20; c < 256; ++c) table[c] = c != '"' && c != '\\';
+  for (std::size_t c = 0x20; c < 0x80; ++c) table[c] = c != '"' && c != '\\';
   return table;
 }();
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : at_(text.data()), begin_(text.data()), end_(text.data() + text.size()) {}
+  explicit Scanner(std::string_view text, Utf8 utf8 = Utf8::checked)
+      : at_(text.data()), begin_(text.data()), end_(text.data() + text.size()), utf8_(utf8) {}
 
   // Each returns false at a fault; position() says where.
   bool value(int depth) {
     blanks();
     if (at_ == end_ || depth > max_depth) return false;
     switch (*at_) {
-      case '{': return object(depth, nullptr);
-      case '[': return array(depth);
-      case '"': return string();
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '{':
+        return object(depth, nullptr);
+      case '[':
+        return array(depth, nullptr);
+      case '"':
+        return string();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
 
@@ -61,11 +70,32 @@ class Scanner {
     }
   }
 
+  bool array(int depth, std::vector<std::string_view>* out) {
+    ++at_;
+    blanks();
+    if (at_ != end_ && *at_ == ']') {
+      ++at_;
+      return true;
+    }
+    for (;;) {
+      blanks();
+      const char* const start = at_;
+      if (!value(depth + 1)) return false;
+      if (out != nullptr) out->emplace_back(start, static_cast<std::size_t>(at_ - start));
+      blanks();
+      if (at_ == end_) return false;
+      const char c = *at_++;
+      if (c == ']') return true;
+      if (c != ',') return false;
+    }
+  }
+
   void blanks() {
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
   }
   [[nodiscard]] bool at_end() const { return at_ == end_; }
   [[nodiscard]] bool at_object() const { return at_ != end_ && *at_ == '{'; }
+  [[nodiscard]] bool at_array() const { return at_ != end_ && *at_ == '['; }
   [[nodiscard]] std::size_t position() const { return static_cast<std::size_t>(at_ - begin_); }
 
  private:
@@ -75,28 +105,15 @@ class Scanner {
     return true;
   }
 
-  bool array(int depth) {
-    ++at_;
-    blanks();
-    if (at_ != end_ && *at_ == ']') {
-      ++at_;
-      return true;
-    }
-    for (;;) {
-      if (!value(depth + 1)) return false;
-      blanks();
-      if (at_ == end_) return false;
-      const char c = *at_++;
-      if (c == ']') return true;
-      if (c != ',') return false;
-    }
-  }
-
   bool string() {
     ++at_;
     for (;;) {
       while (at_ != end_ && plain[static_cast<unsigned char>(*at_)]) ++at_;
       if (at_ == end_) return false;
+      if (static_cast<unsigned char>(*at_) >= 0x80) {
+        if (!beyond_ascii()) return false;
+        continue;
+      }
       const char c = *at_++;
       if (c == '"') return true;
       if (c != '\\' || at_ == end_) return false;
@@ -109,6 +126,26 @@ class Scanner {
         return false;
       }
     }
+  }
+
+  // One character of UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF.
+  bool beyond_ascii() {
+    if (utf8_ == Utf8::passed) {
+      ++at_;
+      return true;
+    }
+    const auto byte = [this](std::size_t i) { return static_cast<unsigned char>(at_[i]); };
+    const unsigned char first = byte(0);
+    const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || static_cast<std::size_t>(end_ - at_) < size) return false;
+    const unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    const unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (byte(1) < low || byte(1) > high) return false;
+    for (std::size_t i = 2; i < size; ++i) {
+      if ((byte(i) & 0xc0U) != 0x80U) return false;
+    }
+    at_ += size;
+    return true;
   }
 
   bool digits() {
@@ -146,6 +183,7 @@ class Scanner {
   const char* at_;
   const char* begin_;
   const char* end_;
+  Utf8 utf8_;
 };
 
 }  // namespace
@@ -155,8 +193,8 @@ const JsonMember* JsonObject::find(std::string_view key) const {
   return found == members.end() ? nullptr : &*found;
 }
 
-Result<JsonObject> scan_object(std::string_view text) {
-  Scanner scanner(text);
+Result<JsonObject> scan_object(std::string_view text, Utf8 utf8) {
+  Scanner scanner(text, utf8);
   JsonObject object;
   scanner.blanks();
   if (!scanner.at_object()) {
@@ -168,16 +206,17 @@ Result<JsonObject> scan_object(std::string_view text) {
   if (!whole || !scanner.at_end()) {
     return fail(Code::invalid, fmt::format("the body is not JSON: fault at byte {}", scanner.position()));
   }
-  for (std::size_t i = 0; i < object.members.size(); ++i) {
-    const std::string_view key = object.members[i].key;
-    if (key.find('\\') != std::string_view::npos) {
-      return fail(Code::invalid, fmt::format("a field's name holds an escape: {}", key.substr(0, 64)));
+  std::vector<std::string_view> keys;
+  keys.reserve(object.members.size());
+  for (const JsonMember& member : object.members) {
+    if (member.key.find('\\') != std::string_view::npos) {
+      return fail(Code::invalid, fmt::format("a field's name holds an escape: {}", cut(member.key, 64)));
     }
-    for (std::size_t j = 0; j < i; ++j) {
-      if (object.members[j].key == key) {
-        return fail(Code::invalid, fmt::format("field '{}' stands twice", key.substr(0, 64)));
-      }
-    }
+    keys.push_back(member.key);
+  }
+  std::ranges::sort(keys);
+  if (const auto twice = std::ranges::adjacent_find(keys); twice != keys.end()) {
+    return fail(Code::invalid, fmt::format("field '{}' stands twice", cut(*twice, 64)));
   }
   return object;
 }
@@ -196,6 +235,22 @@ std::string spliced(std::string_view text, std::vector<Splice> splices) {
   }
   result.append(text, at);
   return result;
+}
+
+Result<std::vector<std::string_view>> scan_array(std::string_view text) {
+  Scanner scanner(text);
+  std::vector<std::string_view> elements;
+  scanner.blanks();
+  if (!scanner.at_array() || !scanner.array(0, &elements)) return fail(Code::invalid, "not a JSON array");
+  scanner.blanks();
+  if (!scanner.at_end()) return fail(Code::invalid, "not a JSON array");
+  return elements;
+}
+
+std::string_view cut(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) --bytes;
+  return text.substr(0, bytes);
 }
 
 std::optional<std::string> json_string(std::string_view value) {

@@ -1,6 +1,7 @@
 #pragma once
-// Reads the top level of a JSON object without building it: where each member's value stands, so that a body can be
-// changed at a few places and passed on byte for byte otherwise. The whole text is checked against RFC 8259.
+// Reads the top level of a JSON object without building it: where each member's value stands, so that a body
+// can be changed at a few places and passed on byte for byte otherwise. The whole text is checked against RFC
+// 8259.
 
 #include <cstdint>
 #include <optional>
@@ -25,8 +26,16 @@ struct JsonObject {
   [[nodiscard]] const JsonMember* find(std::string_view key) const;
 };
 
-// invalid: no JSON, no object, nested deeper than 128, a member that stands twice, an escape in a member's name.
-Result<JsonObject> scan_object(std::string_view text);
+// invalid: no JSON, no object, nested deeper than 128, a member that stands twice, an escape in a member's
+// name; and, in a client's request, strings that are not UTF-8. An upstream's bytes pass as they are.
+enum class Utf8 { checked, passed };
+Result<JsonObject> scan_object(std::string_view text, Utf8 utf8 = Utf8::checked);
+
+// The elements of a JSON array as written, without the blanks around them. invalid: no JSON, no array.
+Result<std::vector<std::string_view>> scan_array(std::string_view text);
+
+// At most `bytes` of `text`, which is UTF-8, cut between characters.
+std::string_view cut(std::string_view text, std::size_t bytes);
 
 // A replacement of text[begin, end) by `with`; begin == end inserts.
 struct Splice {
@@ -37,7 +46,8 @@ struct Splice {
 // Applies splices that do not overlap.
 std::string spliced(std::string_view text, std::vector<Splice> splices);
 
-// The value of a JSON string as written, without its quotes and with its escapes undone; nullopt when it is none.
+// The value of a JSON string as written, without its quotes and with its escapes undone; nullopt when it is
+// none.
 std::optional<std::string> json_string(std::string_view value);
 // A whole number as written; nullopt on anything else or beyond int64.
 std::optional<std::int64_t> json_integer(std::string_view value);

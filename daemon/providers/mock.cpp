@@ -28,17 +28,11 @@ std::string text_of(const Json& content) {
   std::string text;
   if (content.is_array()) {
     for (const auto& part : content) {
-      if (part.is_object() && part.contains("text") && part["text"].is_string()) text += part["text"].get<std::string>();
+      if (part.is_object() && part.contains("text") && part["text"].is_string())
+        text += part["text"].get<std::string>();
     }
   }
   return text;
-}
-
-// At most `bytes` of valid UTF-8.
-std::string_view clipped(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return text;
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) --bytes;
-  return text.substr(0, bytes);
 }
 
 std::int64_t tokens(std::size_t bytes) { return static_cast<std::int64_t>(bytes / 4); }
@@ -76,14 +70,14 @@ Answer answer(std::string_view body, std::string_view model, std::string_view id
     }
   }
   std::string text = "This is a mock answer from govd. You said: ";
-  text += clipped(last, 200);
-  const std::string reply(clipped(text, static_cast<std::size_t>(std::max<std::int64_t>(limit, 0)) * 4));
+  text += cut(last, 200);
+  const std::string reply(cut(text, static_cast<std::size_t>(std::max<std::int64_t>(limit, 0)) * 4));
   const bool short_of = reply.size() < text.size();
   const Json usage{{"prompt_tokens", tokens(input)},
                    {"completion_tokens", tokens(reply.size())},
                    {"total_tokens", tokens(input) + tokens(reply.size())}};
   const char* const finish = short_of ? "length" : "stop";
-  const bool cut = model == "mock-cut";
+  const bool breaks_off = model == "mock-cut";
 
   answer.stream = request.is_object() && request.contains("stream") && request["stream"] == true;
   if (!answer.stream) {
@@ -96,24 +90,28 @@ Answer answer(std::string_view body, std::string_view model, std::string_view id
                                                    {"finish_reason", finish}}})},
                      {"usage", usage}};
     std::string piece = whole.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (cut) piece.resize(piece.size() / 2);
+    if (breaks_off) piece.resize(piece.size() / 2);
     answer.pieces.push_back(std::move(piece));
-    answer.cut = cut;
+    answer.cut = breaks_off;
     return answer;
   }
   const auto chunk = [&](Json choices) {
-    return Json{{"id", id},       {"object", "chat.completion.chunk"}, {"created", created},
-                {"model", model}, {"choices", std::move(choices)}};
+    return Json{{"id", id},
+                {"object", "chat.completion.chunk"},
+                {"created", created},
+                {"model", model},
+                {"choices", std::move(choices)}};
   };
   const auto delta = [&](Json content, Json finish_reason) {
-    return chunk(Json::array({Json{{"index", 0}, {"delta", std::move(content)}, {"finish_reason", finish_reason}}}));
+    return chunk(
+        Json::array({Json{{"index", 0}, {"delta", std::move(content)}, {"finish_reason", finish_reason}}}));
   };
   answer.pieces.push_back(event(delta(Json{{"role", "assistant"}, {"content", ""}}, nullptr)));
   for (std::size_t at = 0; at < reply.size();) {
-    const std::string_view word = clipped(std::string_view(reply).substr(at), 8);
+    const std::string_view word = cut(std::string_view(reply).substr(at), 8);
     answer.pieces.push_back(event(delta(Json{{"content", word}}, nullptr)));
     at += std::max<std::size_t>(word.size(), 1);
-    if (cut && at > reply.size() / 2) {
+    if (breaks_off && at > reply.size() / 2) {
       answer.cut = true;
       return answer;
     }

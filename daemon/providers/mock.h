@@ -1,6 +1,7 @@
 #pragma once
-// The mock provider: deterministic, no call leaves the machine. It answers in OpenAI's chat format, counts len/4 tokens,
-// and does as the model's name says: mock-slow, mock-error-500, mock-cut. For trying governance without money.
+// The mock provider: deterministic, no call leaves the machine. It answers in OpenAI's chat format, counts
+// len/4 tokens, and does as the model's name says: mock-slow, mock-error-500, mock-cut. For trying governance
+// without money.
 
 #include <chrono>
 #include <string>
@@ -12,9 +13,9 @@ namespace govctl::providers::mock {
 struct Answer {
   int status = 200;
   bool stream = false;
-  std::vector<std::string> pieces;          // of the body, as they would arrive
-  std::chrono::milliseconds pause{0};       // before each piece
-  bool cut = false;                         // the connection breaks after the last piece
+  std::vector<std::string> pieces;     // of the body, as they would arrive
+  std::chrono::milliseconds pause{0};  // before each piece
+  bool cut = false;                    // the connection breaks after the last piece
 };
 
 // `body` is a checked chat request; `model` the upstream's name; `created` unix seconds.

@@ -22,7 +22,10 @@ std::optional<std::int64_t> count(const nlohmann::json& object, const char* name
     return std::nullopt;
   }
   const auto value = found->get<std::int64_t>();
-  if (value < 0 || value > max_quantity) absurd = true;
+  if (value < 0) {
+    absurd = true;
+    return std::nullopt;
+  }
   return value;
 }
 
@@ -134,24 +137,31 @@ UsageReport read_usage(std::string_view value) {
 }
 
 Result<Answer> read_answer(std::string_view body) {
-  auto object = scan_object(body);
+  auto object = scan_object(body, Utf8::passed);
   if (!object) return std::unexpected(object.error());
   Answer answer;
   answer.object = std::move(*object);
   answer.usage = usage_member(answer.object);
-  if (const JsonMember* choices = answer.object.find("choices")) answer.produced_bytes = produced(choices->value);
+  if (const JsonMember* choices = answer.object.find("choices"))
+    answer.produced_bytes = produced(choices->value);
   return answer;
 }
 
 std::string with_platform(std::string_view body, const JsonObject& object, std::string_view x_platform_json) {
-  std::string member = fmt::format("{}\"x_platform\":{}", object.members.empty() ? "" : ",", x_platform_json);
   std::vector<Splice> splices;
-  splices.push_back({object.end, object.end, std::move(member)});
+  // A provider that is a govd itself has said its own.
+  if (const JsonMember* theirs = object.find("x_platform")) {
+    const auto begin = static_cast<std::size_t>(theirs->value.data() - body.data());
+    splices.push_back({begin, begin + theirs->value.size(), std::string(x_platform_json)});
+  } else {
+    const char* const comma = object.members.empty() ? "" : ",";
+    splices.push_back({object.end, object.end, fmt::format("{}\"x_platform\":{}", comma, x_platform_json)});
+  }
   return spliced(body, std::move(splices));
 }
 
 Result<Chunk> read_chunk(std::string_view data) {
-  auto object = scan_object(data);
+  auto object = scan_object(data, Utf8::passed);
   if (!object) return std::unexpected(object.error());
   Chunk chunk;
   chunk.object = std::move(*object);
@@ -174,7 +184,8 @@ Result<Chunk> read_chunk(std::string_view data) {
 bool hides_reasoning(std::string_view model) {
   const std::size_t slash = model.rfind('/');
   if (slash != std::string_view::npos) model.remove_prefix(slash + 1);
-  return model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4") || model.starts_with("gpt-5");
+  return model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4") ||
+         model.starts_with("gpt-5");
 }
 
 }  // namespace govctl::providers::openai

@@ -1,6 +1,6 @@
 #pragma once
-// The OpenAI chat completions format, requests and answers (platform.openai.com/docs/api-reference/chat). Bytes to facts
-// and back; no sockets, no money.
+// The OpenAI chat completions format, requests and answers (platform.openai.com/docs/api-reference/chat). Bytes
+// to facts and back; no sockets, no money.
 
 #include <optional>
 #include <string>
@@ -13,9 +13,10 @@ namespace govctl::providers::openai {
 
 // What must differ from what the client sent.
 struct RequestEdits {
-  std::optional<std::string> model;          // the upstream's name for it
-  bool include_usage = false;                // set stream_options.include_usage
-  std::optional<std::int64_t> max_tokens;    // set, in the field that the client used or else in `max_tokens_field`
+  std::optional<std::string> model;  // the upstream's name for it
+  bool include_usage = false;        // set stream_options.include_usage
+  std::optional<std::int64_t>
+      max_tokens;  // set, in the field that the client used or else in `max_tokens_field`
   std::string_view max_tokens_field = "max_tokens";
 };
 // `object` is `body` scanned. Empty when nothing differs.
@@ -36,7 +37,8 @@ struct Answer {
   std::int64_t produced_bytes = 0;  // of text and arguments, for an estimate
 };
 Result<Answer> read_answer(std::string_view body);
-// The answer with "x_platform" as its last member.
+// The answer with "x_platform" as its last member, or in the place of one that it has. `object` is `body`
+// scanned.
 std::string with_platform(std::string_view body, const JsonObject& object, std::string_view x_platform_json);
 
 // One streamed chunk.

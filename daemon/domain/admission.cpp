@@ -79,7 +79,8 @@ std::string decision_json(const Refusal& refusal) {
   if (refusal.retry_after_s) json["retry_after_s"] = *refusal.retry_after_s;
   if (!refusal.parameter.empty()) json["parameter"] = refusal.parameter;
   if (!refusal.next.empty()) json["next"] = refusal.next;
-  return json.is_null() ? std::string{} : json.dump();
+  // A model's name may have been cut in the middle of a character.
+  return json.is_null() ? std::string{} : json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::optional<Credits> Demand::hold(std::int64_t output) const {
@@ -97,15 +98,18 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
     return std::unexpected(std::move(refusal));
   };
   if (const std::string why = model_refusal(rules, provider, upstream_model); !why.empty()) {
-    return refuse(Cause::model_denied, fmt::format("model '{}' at {} is not allowed: {}", upstream_model, provider, why));
+    return refuse(Cause::model_denied,
+                  fmt::format("model '{}' at {} is not allowed: {}", upstream_model, provider, why));
   }
   for (const auto& feature : ask.costly) {
-    const bool allowed = !rules.costly.empty() && std::ranges::all_of(rules.costly, [&](const SourcedGlobs& list) {
-      return std::ranges::find(list.globs, feature) != list.globs.end();
-    });
+    const bool allowed =
+        !rules.costly.empty() && std::ranges::all_of(rules.costly, [&](const SourcedGlobs& list) {
+          return std::ranges::find(list.globs, feature) != list.globs.end();
+        });
     if (!allowed) {
-      auto refusal = refuse(Cause::costly_feature,
-                            fmt::format("the request uses '{}', which costs extra and no policy allows", feature));
+      auto refusal =
+          refuse(Cause::costly_feature,
+                 fmt::format("the request uses '{}', which costs extra and no policy allows", feature));
       refusal.error().parameter = feature;
       return refusal;
     }
@@ -115,22 +119,25 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   demand.price = &price;
   demand.credits_per_usd = credits_per_usd;
   demand.choices = ask.choices;
-  // A byte-level tokenizer never makes more tokens than bytes; a third of that is what English and code come to.
+  // A byte-level tokenizer never makes more tokens than bytes; a third of that is what English and code come
+  // to.
   const std::int64_t estimate = ask.text_bytes / 3 + ask.text_bytes / 12 + ask.media_tokens + 16;
   demand.input_tokens = rules.estimate ? estimate : ask.text_bytes + ask.media_tokens;
   if (ask.whole_context) {
     if (!price.context_window) {
-      return refuse(Cause::input_tokens,
-                    fmt::format("the request refers to content outside its body, and the context window of '{}' is "
-                                "not known",
-                                price.model));
+      return refuse(
+          Cause::input_tokens,
+          fmt::format("the request refers to content outside its body, and the context window of '{}' is "
+                      "not known",
+                      price.model));
     }
     demand.input_tokens = std::max(demand.input_tokens, *price.context_window);
   } else if (price.context_window) {
     demand.input_tokens = std::min(demand.input_tokens, *price.context_window);
   }
 
-  // The bound in bytes would refuse what a tokenizer counts as a quarter of it: the rule is held against the estimate.
+  // The bound in bytes would refuse what a tokenizer counts as a quarter of it: the rule is held against the
+  // estimate.
   const std::int64_t likely_input = ask.text_bytes / 4 + ask.media_tokens;
   if (rules.max_input_tokens && likely_input > rules.max_input_tokens->value) {
     auto refusal = refuse(Cause::input_tokens,
@@ -141,22 +148,24 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
     return refusal;
   }
   if (ask.max_tokens && rules.max_output_tokens && *ask.max_tokens > rules.max_output_tokens->value) {
-    auto refusal = refuse(Cause::output_tokens,
-                          fmt::format("the request asks for up to {} output tokens, and policy {} allows {}",
-                                      *ask.max_tokens, rules.max_output_tokens->source,
-                                      rules.max_output_tokens->value));
+    auto refusal =
+        refuse(Cause::output_tokens,
+               fmt::format("the request asks for up to {} output tokens, and policy {} allows {}",
+                           *ask.max_tokens, rules.max_output_tokens->source, rules.max_output_tokens->value));
     refusal.error().limit = rules.max_output_tokens->value;
     refusal.error().needed = *ask.max_tokens;
     return refusal;
   }
   std::optional<std::int64_t> output = ask.max_tokens;
   if (!output && rules.max_output_tokens) output = rules.max_output_tokens->value;
-  if (price.max_output_tokens) output = std::min(output.value_or(*price.max_output_tokens), *price.max_output_tokens);
+  if (price.max_output_tokens)
+    output = std::min(output.value_or(*price.max_output_tokens), *price.max_output_tokens);
   if (!output) {
-    auto refusal = refuse(Cause::output_tokens,
-                          fmt::format("the largest answer of '{}' is not known: set max_tokens in the request or in a "
-                                      "policy",
-                                      price.model));
+    auto refusal =
+        refuse(Cause::output_tokens,
+               fmt::format("the largest answer of '{}' is not known: set max_tokens in the request or in a "
+                           "policy",
+                           price.model));
     refusal.error().parameter = "max_tokens";
     return refusal;
   }
@@ -227,8 +236,8 @@ Refusal rate_refusal(const RateLine& line, std::string_view path) {
   const char* const what = line.cause == Cause::rpm   ? "calls a minute"
                            : line.cause == Cause::tpm ? "tokens a minute"
                                                       : "calls at once";
-  refusal.message = fmt::format("{} allows {} {}, and {} are used; try again in {} s", path, number(line.limit), what,
-                                number(line.used), *refusal.retry_after_s);
+  refusal.message = fmt::format("{} allows {} {}, and {} are used; try again in {} s", path, number(line.limit),
+                                what, number(line.used), *refusal.retry_after_s);
   return refusal;
 }
 
@@ -241,17 +250,19 @@ Refusal money_refusal(const MoneyLine& line, Credits needed, std::string_view pa
   refusal.held = line.held;
   refusal.needed = needed.value();
   if (line.cause == Cause::credits) {
-    refusal.message = fmt::format("the balance of {} does not cover this call: it needs up to {} credits, {} are left "
-                                  "and {} of them are held by calls in flight",
-                                  path, needed.value(), line.limit, line.held);
+    refusal.message = fmt::format(
+        "the balance of {} does not cover this call: it needs up to {} credits, {} are left "
+        "and {} of them are held by calls in flight",
+        path, needed.value(), line.limit, line.held);
     refusal.next = fmt::format("govctl ledger purchase {} N", path);
     return refusal;
   }
   const std::string what = line.cause == Cause::key_limit
                                ? fmt::format("the limit of this key of {}", path)
                                : fmt::format("the {} budget of {}", period_word(line.period), path);
-  refusal.message = fmt::format("{} does not cover this call: it needs up to {} credits; limit {}, spent {}, held {}",
-                                what, needed.value(), line.limit, line.spent, line.held);
+  refusal.message =
+      fmt::format("{} does not cover this call: it needs up to {} credits; limit {}, spent {}, held {}", what,
+                  needed.value(), line.limit, line.spent, line.held);
   if (line.cause == Cause::budget) {
     refusal.resets_at = period_end(line.period, now);
     if (refusal.resets_at) {

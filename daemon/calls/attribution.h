@@ -1,5 +1,6 @@
 #pragma once
-// Who a call is for, from its headers (20-gateway.md "Attribution"). What a client sends is stored as the client's.
+// Who a call is for, from its headers (20-gateway.md "Attribution"). What a client sends is stored as the
+// client's.
 
 #include <string>
 

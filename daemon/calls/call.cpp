@@ -79,6 +79,18 @@ Fault upstream_fault(const Error& error, std::string_view provider) {
   return fault;
 }
 
+Fault key_fault(const Error& error) {
+  const bool unknown = error.code == Code::unauthenticated;
+  Fault fault;
+  fault.status = unknown ? 401 : 503;
+  fault.type = unknown ? "invalid_request_error" : "server_error";
+  fault.code = unknown ? "invalid_api_key" : "unavailable";
+  fault.message = error.message;
+  if (!error.next.empty()) fault.message += "; run: " + error.next;
+  fault.retry = !unknown;
+  return fault;
+}
+
 Fault with_explain(Fault fault, const Call& call) {
   fault.message += fmt::format("; run: govctl explain {}", call.id().text());
   return fault;
@@ -141,7 +153,8 @@ asio::awaitable<void> refuse(Call& call, const Refusal& refusal, const Route* ro
   (void)sent;  // a client that has gone misses its refusal
 }
 
-// --- an answer in one piece ------------------------------------------------------------------------------------------
+// --- an answer in one piece
+// ------------------------------------------------------------------------------------------
 
 // Settles and answers with a fault of the upstream's.
 asio::awaitable<void> fail_call(Call& call, Hold& hold, Fault fault) {
@@ -153,9 +166,10 @@ asio::awaitable<void> fail_call(Call& call, Hold& hold, Fault fault) {
   (void)sent;
 }
 
-// An error status of the upstream's passes as it is; but its word on our credential is not the client's key's fault.
-asio::awaitable<void> pass_error(Call& call, Hold& hold, const http::UpstreamResponse& response, std::string body,
-                                 std::string_view provider) {
+// An error status of the upstream's passes as it is; but its word on our credential is not the client's key's
+// fault.
+asio::awaitable<void> pass_error(Call& call, Hold& hold, const http::UpstreamResponse& response,
+                                 std::string body, std::string_view provider) {
   Outcome& outcome = hold.outcome();
   const int status = response.status();
   outcome.upstream_refused = true;
@@ -203,8 +217,8 @@ asio::awaitable<void> answer_whole(Call& call, Hold& hold, http::UpstreamRespons
   auto answer = providers::openai::read_answer(*body);
   if (!answer) {
     outcome.cause = "upstream_garbage";
-    outcome.error_message = fmt::format("provider {} answered {} with what is no chat completion", provider,
-                                        response.status());
+    outcome.error_message =
+        fmt::format("provider {} answered {} with what is no chat completion", provider, response.status());
     const Error error{Code::upstream_failed, "the answer is no chat completion", "", ""};
     co_await fail_call(call, hold, upstream_fault(error, provider));
     co_return;
@@ -228,7 +242,8 @@ asio::awaitable<void> answer_whole(Call& call, Hold& hold, http::UpstreamRespons
   (void)sent;
 }
 
-// --- a streamed answer ------------------------------------------------------------------------------------------------
+// --- a streamed answer
+// ------------------------------------------------------------------------------------------------
 
 // What follows the last relayed event, once the charge is durable.
 std::string stream_end(const Call& call, const Relayed& relayed, const domain::Charge& charge) {
@@ -249,8 +264,8 @@ std::string stream_end(const Call& call, const Relayed& relayed, const domain::C
   return end;
 }
 
-asio::awaitable<void> answer_stream(Call& call, Hold& hold, http::UpstreamResponse& response, DisconnectWatch& watch,
-                                    std::string_view provider) {
+asio::awaitable<void> answer_stream(Call& call, Hold& hold, http::UpstreamResponse& response,
+                                    DisconnectWatch& watch, std::string_view provider) {
   Outcome& outcome = hold.outcome();
   http::Headers headers = answer_headers(call, hold, "text/event-stream; charset=utf-8");
   headers.push_back({"Cache-Control", "no-cache"});
@@ -310,9 +325,10 @@ asio::awaitable<void> answer_stream(Call& call, Hold& hold, http::UpstreamRespon
 }
 
 // After [DONE] an upstream still owes the end of its framing; the connection serves again once that has come.
-asio::awaitable<void> drain(std::unique_ptr<http::UpstreamResponse> response, asio::io_context& context) {
+asio::awaitable<void> drain(std::shared_ptr<http::UpstreamResponse> response, asio::io_context& context) {
   asio::steady_timer deadline(context, std::chrono::seconds(1));
-  deadline.async_wait([&response](boost::system::error_code cancelled) {
+  // A deadline that has passed cannot be called back: it shares the response.
+  deadline.async_wait([response](boost::system::error_code cancelled) {
     if (!cancelled) response->cancel();
   });
   auto rest = co_await response->read();
@@ -362,15 +378,7 @@ asio::awaitable<void> Calls::chat(http::Exchange& exchange) {
 
   auto caller = authenticate(exchange);
   if (!caller) {
-    const bool unknown = caller.error().code == Code::unauthenticated;
-    Fault fault;
-    fault.status = unknown ? 401 : 503;
-    fault.type = unknown ? "invalid_request_error" : "server_error";
-    fault.code = unknown ? "invalid_api_key" : "unavailable";
-    fault.message = caller.error().message;
-    if (!caller.error().next.empty()) fault.message += "; run: " + caller.error().next;
-    fault.retry = !unknown;
-    http::Response response = chat_fault(fault, facts.request_id);
+    http::Response response = chat_fault(key_fault(caller.error()), facts.request_id);
     auto sent = co_await exchange.respond(std::move(response));
     (void)sent;
     co_return;
@@ -383,6 +391,10 @@ asio::awaitable<void> Calls::chat(http::Exchange& exchange) {
 
   auto body = co_await exchange.body();
   if (!body) {
+    Refusal refusal;
+    refusal.message = body.error().message;
+    const bool recorded = co_await facts.caller.tenant->record_refusal(facts, refusal, nullptr);
+    (void)recorded;
     Fault fault;
     fault.status = govctl::facts(body.error().code).status;
     fault.type = "invalid_request_error";
@@ -393,6 +405,15 @@ asio::awaitable<void> Calls::chat(http::Exchange& exchange) {
     (void)sent;
     co_return;
   }
+  // A body may take its time: the key and the rules of now count.
+  caller = authenticate(exchange);
+  if (!caller) {
+    http::Response response = chat_fault(key_fault(caller.error()), facts.request_id);
+    auto sent = co_await exchange.respond(std::move(response));
+    (void)sent;
+    co_return;
+  }
+  facts.caller = std::move(*caller);
   call.body = std::move(*body);
   auto request = chat::parse(call.body);
   if (!request) {
@@ -418,6 +439,7 @@ asio::awaitable<void> Calls::chat(http::Exchange& exchange) {
   Outcome& outcome = hold->outcome();
   outcome.hidden_reasoning = providers::openai::hides_reasoning(route->upstream_model);
   outcome.attempts = 1;
+  outcome.sent = true;  // until it is known that not: an exception on the way must not make the call free
   const std::string& provider = route->provider->name;
   const std::string request_id = facts.request_id.text();
   std::string upstream = upstream_body(call, *route, *hold);
@@ -429,14 +451,15 @@ asio::awaitable<void> Calls::chat(http::Exchange& exchange) {
     const http::SendFault& fault = response.error();
     const bool gone = watch && watch->gone;
     outcome.sent = !fault.nothing_sent;
-    outcome.cause = gone ? "client_gone" : fault.error.code == Code::timeout ? "upstream_timeout" : "upstream_failed";
+    outcome.cause = gone                                ? "client_gone"
+                    : fault.error.code == Code::timeout ? "upstream_timeout"
+                                                        : "upstream_failed";
     outcome.error_message = gone ? "the client disconnected" : fault.error.message;
     if (facts.ask.stream) outcome.completion = gone ? "partial" : "error";
     const Fault answer = upstream_fault(fault.error, provider);
     co_await fail_call(call, *hold, answer);
     co_return;
   }
-  outcome.sent = true;
   outcome.first_byte_ms = call.latency_ms();
 
   const bool streamed = facts.ask.stream && (*response)->status() == 200 &&

@@ -1,6 +1,6 @@
 #pragma once
-// One agent call, top to bottom (10-architecture.md "One call, as data"): authenticate, read, route, reserve, send, relay,
-// settle, finish. Runs on the exchange's thread.
+// One agent call, top to bottom (10-architecture.md "One call, as data"): authenticate, read, route, reserve,
+// send, relay, settle, finish. Runs on the exchange's thread.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 namespace govctl::calls::chat {
 
@@ -16,8 +15,9 @@ namespace {
 
 // Fields whose meaning govd relies on.
 constexpr std::array<std::string_view, 14> governed{
-    "model",    "messages",    "max_tokens",         "max_completion_tokens", "n",     "stream",     "stream_options",
-    "user",     "service_tier", "web_search_options", "prediction",           "audio", "modalities", "tools"};
+    "model",          "messages", "max_tokens",   "max_completion_tokens", "n",          "stream",
+    "stream_options", "user",     "service_tier", "web_search_options",    "prediction", "audio",
+    "modalities",     "tools"};
 
 // An image costs at most this, inline: gpt-4o-mini takes 2,833 + 8 tiles x 5,667 tokens, the others far less.
 constexpr std::int64_t max_image_tokens = 48'169;
@@ -44,38 +44,93 @@ const JsonMember* given(const JsonObject& object, std::string_view key) {
   return member == nullptr || member->value == "null" ? nullptr : member;
 }
 
-// Images, audio and files inside messages: inline media is bounded by what a provider can make of it and not by its
-// base64; what is only referred to can be as large as the context window.
-void read_media(std::string_view messages, domain::Ask& ask) {
-  const bool media = messages.find("\"image_url\"") != std::string_view::npos ||
-                     messages.find("\"input_audio\"") != std::string_view::npos ||
-                     messages.find("\"file\"") != std::string_view::npos;
-  if (!media) return;
-  const auto parsed = nlohmann::json::parse(messages, nullptr, false);
-  if (!parsed.is_array()) {
+bool names_media(const JsonMember& member) {
+  constexpr std::array<std::string_view, 8> words{"image",    "audio",  "video", "file",
+                                                  "document", "source", "url",   "data"};
+  return std::ranges::any_of(words, [&](std::string_view word) { return member.key.contains(word); });
+}
+
+// What one part of a message's content may cost beyond its text: inline images are bounded by what a provider
+// can make of them and not by their base64; what is only referred to can be as large as the context window.
+void read_part(std::string_view part, domain::Ask& ask) {
+  const auto object = providers::scan_object(part);
+  const JsonMember* type = object ? object->find("type") : nullptr;
+  const auto word = type == nullptr ? std::nullopt : providers::json_string(type->value);
+  if (word == "text" || word == "refusal") {
+    // An upstream may go by the members and not by the type.
+    if (std::ranges::any_of(object->members, names_media)) ask.whole_context = true;
+    return;
+  }
+  const JsonMember* image = word == "image_url" ? object->find("image_url") : nullptr;
+  const auto inner = image == nullptr ? std::nullopt : std::optional(providers::scan_object(image->value));
+  const JsonMember* url = inner && *inner ? (*inner)->find("url") : nullptr;
+  const auto text = url == nullptr ? std::nullopt : providers::json_string(url->value);
+  if (!text || !text->starts_with("data:") || std::ranges::count_if(object->members, names_media) != 1) {
     ask.whole_context = true;
     return;
   }
-  for (const auto& message : parsed) {
-    if (!message.is_object() || !message.contains("content") || !message["content"].is_array()) continue;
-    for (const auto& part : message["content"]) {
-      if (!part.is_object() || !part.contains("type") || !part["type"].is_string()) continue;
-      const std::string type = part["type"];
-      if (type == "file" || type == "input_audio") ask.whole_context = true;
-      if (type != "image_url") continue;
-      const auto image = part.find("image_url");
-      const bool inside = image != part.end() && image->is_object() && image->contains("url") &&
-                          (*image)["url"].is_string() &&
-                          (*image)["url"].get_ref<const std::string&>().starts_with("data:");
-      if (!inside) {
-        ask.whole_context = true;
-        continue;
-      }
-      ask.text_bytes -= static_cast<std::int64_t>((*image)["url"].get_ref<const std::string&>().size());
-      ask.media_tokens += max_image_tokens;
+  ask.text_bytes -= static_cast<std::int64_t>(text->size());
+  ask.media_tokens += max_image_tokens;
+}
+
+void read_messages(std::string_view messages, domain::Ask& ask) {
+  // Most conversations are text alone, and long: without parts (or a name in disguise) there is nothing to look
+  // for.
+  const auto holds = [&](std::string_view word) { return messages.find(word) != std::string_view::npos; };
+  if (!holds("\"type\"") && !holds("\"audio\"") && !holds("\\u00")) return;
+  const auto list = providers::scan_array(messages);
+  if (!list) return;
+  for (const std::string_view message : *list) {
+    const auto object = providers::scan_object(message);
+    if (!object) {  // a member twice: which one counts is the upstream's choice
+      ask.whole_context = true;
+      continue;
     }
+    if (given(*object, "audio") != nullptr) ask.whole_context = true;  // an earlier answer's, by reference
+    const JsonMember* content = given(*object, "content");
+    if (content == nullptr || content->value.front() == '"') continue;
+    const auto parts = providers::scan_array(content->value);
+    if (!parts) {
+      ask.whole_context = true;
+      continue;
+    }
+    for (const std::string_view part : *parts) read_part(part, ask);
   }
   ask.text_bytes = std::max<std::int64_t>(ask.text_bytes, 0);
+}
+
+// Tools that the upstream runs itself cost extra; functions are only described.
+std::optional<Refusal> read_tools(std::string_view tools, domain::Ask& ask) {
+  const auto list = providers::scan_array(tools);
+  if (!list) return bad("tools", "field 'tools' must be an array").error();
+  for (const std::string_view tool : *list) {
+    const auto object = providers::scan_object(tool);
+    if (!object) return bad("tools", "field 'tools' holds what is no tool: " + object.error().message).error();
+    const JsonMember* type = object->find("type");
+    const auto word = type == nullptr ? std::nullopt : providers::json_string(type->value);
+    if (!word) return bad("tools", "a tool's 'type' must be a string").error();
+    if (*word != "function" && *word != "custom") ask.costly.emplace_back(providers::cut(*word, 100));
+  }
+  return std::nullopt;
+}
+
+// Sets what the client asked for; a member twice or in another spelling would be read differently upstream.
+std::optional<Refusal> read_stream_options(std::string_view options, bool& include_usage) {
+  const auto object = providers::scan_object(options);
+  if (!object) return bad("stream_options", "field 'stream_options' must be an object").error();
+  for (const JsonMember& member : object->members) {
+    if (member.key != "include_usage" && same_but_for_case(member.key, "include_usage")) {
+      return bad("stream_options", fmt::format("field '{}' must be written 'include_usage'", member.key))
+          .error();
+    }
+  }
+  const JsonMember* include = given(*object, "include_usage");
+  if (include == nullptr) return std::nullopt;
+  if (include->value != "true" && include->value != "false") {
+    return bad("stream_options", "field 'include_usage' must be true or false").error();
+  }
+  include_usage = include->value == "true";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -97,7 +152,8 @@ std::expected<Request, Refusal> parse(std::string_view body) {
   if (model == nullptr) return bad("model", "field 'model' is missing");
   auto name = providers::json_string(model->value);
   if (!name) return bad("model", "field 'model' must be a string");
-  const bool printable = std::ranges::all_of(*name, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
+  const bool printable =
+      std::ranges::all_of(*name, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
   if (name->empty() || name->size() > 200 || !printable) {
     return bad("model", "field 'model' must be 1 to 200 characters without blanks");
   }
@@ -113,7 +169,8 @@ std::expected<Request, Refusal> parse(std::string_view body) {
     if (ask.max_tokens) return bad("max_tokens", "use one of 'max_tokens' and 'max_completion_tokens'");
     ask.max_tokens = providers::json_integer(member->value);
     if (!ask.max_tokens || *ask.max_tokens < 1 || *ask.max_tokens > 1'000'000'000) {
-      return bad(std::string(field), fmt::format("field '{}' must be a whole number from 1 to 1000000000", field));
+      return bad(std::string(field),
+                 fmt::format("field '{}' must be a whole number from 1 to 1000000000", field));
     }
   }
   if (const JsonMember* n = given(*object, "n")) {
@@ -124,22 +181,19 @@ std::expected<Request, Refusal> parse(std::string_view body) {
     ask.choices = *choices;
   }
   if (const JsonMember* stream = given(*object, "stream")) {
-    if (stream->value != "true" && stream->value != "false") return bad("stream", "field 'stream' must be true or false");
+    if (stream->value != "true" && stream->value != "false")
+      return bad("stream", "field 'stream' must be true or false");
     ask.stream = stream->value == "true";
   }
   if (const JsonMember* options = given(*object, "stream_options")) {
-    const auto parsed = nlohmann::json::parse(options->value, nullptr, false);
-    if (!parsed.is_object()) return bad("stream_options", "field 'stream_options' must be an object");
     if (!ask.stream) return bad("stream_options", "field 'stream_options' goes with stream: true only");
-    if (const auto include = parsed.find("include_usage"); include != parsed.end() && !include->is_null()) {
-      if (!include->is_boolean()) return bad("stream_options", "field 'include_usage' must be true or false");
-      request.include_usage = include->get<bool>();
-    }
+    if (auto refusal = read_stream_options(options->value, request.include_usage))
+      return std::unexpected(*refusal);
   }
   if (const JsonMember* user = given(*object, "user")) {
     auto text = providers::json_string(user->value);
     if (!text) return bad("user", "field 'user' must be a string");
-    request.user = text->substr(0, 200);
+    request.user = providers::cut(*text, 200);
   }
   for (const std::string_view feature : {"web_search_options", "prediction", "audio"}) {
     if (given(*object, feature) != nullptr) ask.costly.emplace_back(feature);
@@ -149,9 +203,14 @@ std::expected<Request, Refusal> parse(std::string_view body) {
     if (!value || (*value != "auto" && *value != "default")) ask.costly.emplace_back("service_tier");
   }
 
-  // A byte-level tokenizer never makes more tokens than bytes; what wraps the messages is shorter than their JSON.
+  if (const JsonMember* tools = given(*object, "tools")) {
+    if (auto refusal = read_tools(tools->value, ask)) return std::unexpected(*refusal);
+  }
+
+  // A byte-level tokenizer never makes more tokens than bytes; what wraps the messages is shorter than their
+  // JSON.
   ask.text_bytes = static_cast<std::int64_t>(body.size());
-  read_media(messages->value, ask);
+  read_messages(messages->value, ask);
   request.object = std::move(*object);
   return request;
 }

@@ -12,13 +12,13 @@ namespace govctl::calls::chat {
 
 struct Request {
   domain::Ask ask;
-  bool include_usage = false;     // the client asked for the usage chunk
+  bool include_usage = false;  // the client asked for the usage chunk
   std::string user;
-  providers::JsonObject object;   // views into the body
+  providers::JsonObject object;  // views into the body
 };
 
-// A refusal (bad_request) names the field. A governed field that stands twice or in another spelling is refused:
-// upstreams differ in which one they believe.
+// A refusal (bad_request) names the field. A governed field that stands twice or in another spelling is
+// refused: upstreams differ in which one they believe.
 std::expected<Request, domain::Refusal> parse(std::string_view body);
 
 }  // namespace govctl::calls::chat

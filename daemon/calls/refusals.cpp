@@ -48,7 +48,8 @@ constexpr bool in_order() {
 static_assert(in_order(), "the table is indexed by Cause");
 
 nlohmann::ordered_json error_json(const Fault& fault) {
-  nlohmann::ordered_json error{{"message", fault.message}, {"type", fault.type}, {"param", nullptr}, {"code", nullptr}};
+  nlohmann::ordered_json error{
+      {"message", fault.message}, {"type", fault.type}, {"param", nullptr}, {"code", nullptr}};
   if (!fault.param.empty()) error["param"] = fault.param;
   if (!fault.code.empty()) error["code"] = fault.code;
   return nlohmann::ordered_json{{"error", std::move(error)}};
@@ -86,7 +87,8 @@ http::Response chat_refusal(const domain::Refusal& refusal, const RequestId& req
     response.headers.push_back({"retry-after", fmt::format("{}", *refusal.retry_after_s)});
     const char* const what = refusal.cause == Cause::tpm ? "tokens" : "requests";
     if (refusal.limit && refusal.cause != Cause::parallel) {
-      response.headers.push_back({fmt::format("x-ratelimit-limit-{}", what), fmt::format("{}", *refusal.limit)});
+      response.headers.push_back(
+          {fmt::format("x-ratelimit-limit-{}", what), fmt::format("{}", *refusal.limit)});
       response.headers.push_back({fmt::format("x-ratelimit-remaining-{}", what), "0"});
       response.headers.push_back(
           {fmt::format("x-ratelimit-reset-{}", what), fmt::format("{}s", *refusal.retry_after_s)});

@@ -8,7 +8,8 @@
 
 namespace govctl::calls {
 
-// The OpenAI envelope {"error":{"message","type","param","code"}}. `request_id` is printed and goes into the headers.
+// The OpenAI envelope {"error":{"message","type","param","code"}}. `request_id` is printed and goes into the
+// headers.
 http::Response chat_refusal(const domain::Refusal& refusal, const RequestId& request_id);
 
 // Faults that are not refusals of ours: no or bad key, a body that cannot be read, upstreams.

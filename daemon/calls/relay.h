@@ -1,6 +1,6 @@
 #pragma once
-// An upstream's streamed answer on its way to the client (20-gateway.md "Streaming"): every event passes as it comes, but
-// for the usage chunk and [DONE], which wait for the charge to be durable.
+// An upstream's streamed answer on its way to the client (20-gateway.md "Streaming"): every event passes as it
+// comes, but for the usage chunk and [DONE], which wait for the charge to be durable.
 
 #include <boost/asio/awaitable.hpp>
 #include <string>
@@ -24,8 +24,8 @@ struct Relayed {
   Error error;              // upstream_failed
 };
 
-// Reads `response` to its end, writing to `exchange`, and notes usage and output on `outcome` in passing. `gone` is true
-// once the client has disconnected.
+// Reads `response` to its end, writing to `exchange`, and notes usage and output on `outcome` in passing.
+// `gone` is true once the client has disconnected.
 asio::awaitable<Relayed> relay_chat(http::UpstreamResponse& response, http::Exchange& exchange,
                                     domain::Outcome& outcome, const bool& gone);
 

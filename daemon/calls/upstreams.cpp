@@ -30,7 +30,8 @@ class MockResponse final : public http::UpstreamResponse {
     }
     if (cancelled_) co_return fail(Code::upstream_failed, "cancelled");
     if (next_ < answer_.pieces.size()) co_return std::string_view(answer_.pieces[next_++]);
-    if (answer_.cut) co_return fail(Code::upstream_failed, "the mock provider broke off as its model's name says");
+    if (answer_.cut)
+      co_return fail(Code::upstream_failed, "the mock provider broke off as its model's name says");
     co_return std::string_view{};
   }
   asio::awaitable<Result<std::string>> read_all(std::size_t limit) override {
@@ -58,7 +59,7 @@ class MockResponse final : public http::UpstreamResponse {
 
 }  // namespace
 
-const Result<http::Upstream>& Calls::Upstreams::upstream_of(const tenant::Route& route) {
+Calls::Upstreams::Parsed Calls::Upstreams::upstream_of(const tenant::Route& route) {
   if (parsed_for_ != route.platform) {
     parsed_.clear();
     parsed_for_ = route.platform;
@@ -72,7 +73,8 @@ const Result<http::Upstream>& Calls::Upstreams::upstream_of(const tenant::Route&
     upstream->first_byte_timeout = std::chrono::milliseconds(route.provider->first_byte_timeout_ms);
     upstream->idle_timeout = std::chrono::milliseconds(route.provider->idle_timeout_ms);
   }
-  return parsed_.emplace(route.provider, std::move(upstream)).first->second;
+  auto parsed = std::make_shared<const Result<http::Upstream>>(std::move(upstream));
+  return parsed_.emplace(route.provider, std::move(parsed)).first->second;
 }
 
 asio::awaitable<Response> Calls::Upstreams::chat(const tenant::Route& route, std::string body,
@@ -83,7 +85,8 @@ asio::awaitable<Response> Calls::Upstreams::chat(const tenant::Route& route, std
                                           static_cast<long>(clock_.now().micros / micros_per_second));
     co_return std::make_unique<MockResponse>(context_, std::move(answer));
   }
-  const Result<http::Upstream>& upstream = upstream_of(route);
+  const Parsed parsed = upstream_of(route);
+  const Result<http::Upstream>& upstream = *parsed;
   if (!upstream) {
     http::SendFault fault{upstream.error(), true};
     co_return std::unexpected(std::move(fault));

@@ -1,5 +1,6 @@
 #pragma once
-// Sends a call to its provider: over HTTP, or to the mock that lives in this process. Used from one context's thread.
+// Sends a call to its provider: over HTTP, or to the mock that lives in this process. Used from one context's
+// thread.
 
 #include <unordered_map>
 
@@ -11,7 +12,8 @@ using Response = std::expected<std::unique_ptr<http::UpstreamResponse>, http::Se
 
 class Calls::Upstreams {
  public:
-  Upstreams(asio::io_context& context, const Clock& clock) : context_(context), clock_(clock), client_(context) {}
+  Upstreams(asio::io_context& context, const Clock& clock)
+      : context_(context), clock_(clock), client_(context) {}
   [[nodiscard]] const asio::io_context& context() const { return context_; }
 
   // `body` in the OpenAI chat format. `cancel` receives what abandons the sending.
@@ -19,13 +21,15 @@ class Calls::Upstreams {
                                  bool stream, std::function<void()>* cancel);
 
  private:
-  const Result<http::Upstream>& upstream_of(const tenant::Route& route);
+  // Shared: a change of the platform's rows drops what a call in flight still uses.
+  using Parsed = std::shared_ptr<const Result<http::Upstream>>;
+  Parsed upstream_of(const tenant::Route& route);
   asio::io_context& context_;
   const Clock& clock_;
   http::Client client_;
   // Base URLs, parsed once for each version of the platform's rows.
   std::shared_ptr<const domain::PlatformConfig> parsed_for_;
-  std::unordered_map<const domain::Provider*, Result<http::Upstream>> parsed_;
+  std::unordered_map<const domain::Provider*, Parsed> parsed_;
 };
 
 }  // namespace govctl::calls

@@ -81,8 +81,11 @@ api::AuditRow row_of(const store::StoredEvent& stored, const tenant::Snapshot& s
   row.actor_kind = "agent";
   row.actor = *row.resource_name;
   const std::string_view status = domain::call_status_word(event.status);
-  row.description = fmt::format("{}: {} at {}, {} credits", status, event.model, event.provider,
-                                event.credits_charged.value());
+  // A call that was refused before its route was known has no provider, and with a body that cannot be read no
+  // model.
+  const std::string model = event.model.empty() ? "no model" : event.model;
+  const std::string where = event.provider.empty() ? "" : " at " + event.provider;
+  row.description = fmt::format("{}: {}{}, {} credits", status, model, where, event.credits_charged.value());
   row.metadata = Json{{"status", status},           {"model", event.model},
                       {"provider", event.provider}, {"key_id", event.scope.key.text()},
                       {"cost_usd", event.cost_usd}, {"credits_charged", event.credits_charged.value()}};

@@ -107,26 +107,26 @@ WHEN NEW.seq <> coalesce((SELECT max(seq) FROM audit_logs), 0) + 1
 BEGIN SELECT RAISE(ABORT, 'audit_logs is append-only'); END;
 
 INSERT INTO providers(name, kind, base_url, max_tokens_field, needs_credential, shipped, created_at, updated_at) VALUES
-  ('openai', 'openai', 'https://api.openai.com/v1', 'max_completion_tokens', 1, 1, 0, 0),
-  ('groq', 'openai', 'https://api.groq.com/openai/v1', 'max_completion_tokens', 1, 1, 0, 0),
-  ('mistral', 'openai', 'https://api.mistral.ai/v1', 'max_tokens', 1, 1, 0, 0),
-  ('openrouter', 'openai', 'https://openrouter.ai/api/v1', 'max_tokens', 1, 1, 0, 0),
-  ('together', 'openai', 'https://api.together.xyz/v1', 'max_tokens', 1, 1, 0, 0),
-  ('deepseek', 'openai', 'https://api.deepseek.com/v1', 'max_tokens', 1, 1, 0, 0),
-  ('xai', 'openai', 'https://api.x.ai/v1', 'max_tokens', 1, 1, 0, 0),
-  ('perplexity', 'openai', 'https://api.perplexity.ai', 'max_tokens', 1, 1, 0, 0),
-  ('ollama', 'openai', 'http://127.0.0.1:11434/v1', 'max_tokens', 0, 1, 0, 0),
-  ('mock', 'mock', 'mock:', 'max_tokens', 0, 1, 0, 0);
+  ('openai', 'openai', 'https://api.openai.com/v1', 'max_completion_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('groq', 'openai', 'https://api.groq.com/openai/v1', 'max_completion_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('mistral', 'openai', 'https://api.mistral.ai/v1', 'max_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('openrouter', 'openai', 'https://openrouter.ai/api/v1', 'max_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('together', 'openai', 'https://api.together.xyz/v1', 'max_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('deepseek', 'openai', 'https://api.deepseek.com/v1', 'max_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('xai', 'openai', 'https://api.x.ai/v1', 'max_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('perplexity', 'openai', 'https://api.perplexity.ai', 'max_tokens', 1, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('ollama', 'openai', 'http://127.0.0.1:11434/v1', 'max_tokens', 0, 1, unixepoch() * 1000000, unixepoch() * 1000000),
+  ('mock', 'mock', 'mock:', 'max_tokens', 0, 1, unixepoch() * 1000000, unixepoch() * 1000000);
 
 INSERT INTO models(provider, model, context_window, max_output_tokens, source, as_of, updated_at) VALUES
-  ('openai', 'gpt-4o', 128000, 16384, 'seed', 0, 0),
-  ('openai', 'gpt-4o-mini', 128000, 16384, 'seed', 0, 0),
-  ('openai', 'gpt-4-turbo', 128000, 4096, 'seed', 0, 0),
-  ('openai', 'gpt-3.5-turbo', 16385, 4096, 'seed', 0, 0),
-  ('mock', 'mock-model', 32768, 4096, 'seed', 0, 0),
-  ('mock', 'mock-slow', 32768, 4096, 'seed', 0, 0),
-  ('mock', 'mock-error-500', 32768, 4096, 'seed', 0, 0),
-  ('mock', 'mock-cut', 32768, 4096, 'seed', 0, 0);
+  ('openai', 'gpt-4o', 128000, 16384, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('openai', 'gpt-4o-mini', 128000, 16384, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('openai', 'gpt-4-turbo', 128000, 4096, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('openai', 'gpt-3.5-turbo', 16385, 4096, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('mock', 'mock-model', 32768, 4096, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('mock', 'mock-slow', 32768, 4096, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('mock', 'mock-error-500', 32768, 4096, 'seed', unixepoch() * 1000000, unixepoch() * 1000000),
+  ('mock', 'mock-cut', 32768, 4096, 'seed', unixepoch() * 1000000, unixepoch() * 1000000);
 
 INSERT INTO prices(provider, model, kind, unit, price) VALUES
   ('openai', 'gpt-4o', 'input', 1000, '0.0025'), ('openai', 'gpt-4o', 'output', 1000, '0.01'),

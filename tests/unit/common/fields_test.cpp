@@ -43,7 +43,8 @@ std::string fault_of(std::string_view text) {
 }  // namespace
 
 TEST_CASE("a request is read as its type says") {
-  const auto sample = read(R"({"path":"acme","limit":-5,"models":["a","b"],"inner":{"name":"x"},"clamp":false})");
+  const auto sample =
+      read(R"({"path":"acme","limit":-5,"models":["a","b"],"inner":{"name":"x"},"clamp":false})");
   REQUIRE(sample);
   CHECK(sample->path == "acme");
   CHECK(sample->limit == -5);
@@ -64,17 +65,24 @@ TEST_CASE("a patch tells absent from null") {
 
 TEST_CASE("a fault names the field") {
   CHECK(fault_of(R"({"limit":1,"models":[]})") == "field 'path' is missing");
-  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"limmit":2})") == "unknown field 'limmit'; did you mean 'limit'?");
-  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"zzzzzz":2})").starts_with("unknown field 'zzzzzz'; known are path"));
+  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"limmit":2})") ==
+        "unknown field 'limmit'; did you mean 'limit'?");
+  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"zzzzzz":2})")
+            .starts_with("unknown field 'zzzzzz'; known are path"));
   CHECK(fault_of(R"({"path":"a","limit":1,"limit":2,"models":[]})") == "field 'limit' stands twice");
-  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"inner":{"name":"x","name":"y"}})") == "field 'name' stands twice");
+  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"inner":{"name":"x","name":"y"}})") ==
+        "field 'name' stands twice");
   CHECK(fault_of(R"({"path":7,"limit":1,"models":[]})") == "field 'path' must be a string, not number");
-  CHECK(fault_of(R"({"path":"a","limit":"1","models":[]})") == "field 'limit' must be a whole number, not string");
-  CHECK(fault_of(R"({"path":"a","limit":1.5,"models":[]})") == "field 'limit' must be a whole number, not a fraction");
-  CHECK(fault_of(R"({"path":"a","limit":9223372036854775808,"models":[]})").starts_with("field 'limit' must be"));
+  CHECK(fault_of(R"({"path":"a","limit":"1","models":[]})") ==
+        "field 'limit' must be a whole number, not string");
+  CHECK(fault_of(R"({"path":"a","limit":1.5,"models":[]})") ==
+        "field 'limit' must be a whole number, not a fraction");
+  CHECK(
+      fault_of(R"({"path":"a","limit":9223372036854775808,"models":[]})").starts_with("field 'limit' must be"));
   CHECK(fault_of(R"({"path":"a","limit":1,"models":[1]})") == "field 'models' must be a string, not number");
   CHECK(fault_of(R"({"path":"a","limit":null,"models":[]})").starts_with("field 'limit' must be"));
-  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"clamp":1})") == "field 'clamp' must be true or false, not number");
+  CHECK(fault_of(R"({"path":"a","limit":1,"models":[],"clamp":1})") ==
+        "field 'clamp' must be true or false, not number");
   CHECK(fault_of(R"([])") == "field 'body' must be an object, not array");
 }
 
@@ -93,7 +101,8 @@ TEST_CASE("what is written is read back") {
   sample.limit = 9007199254740991;
   sample.models = {"gpt-*"};
   const Json json = encode(sample);
-  CHECK(json.dump() == R"({"path":"acme","limit":9007199254740991,"clamp":null,"models":["gpt-*"],"inner":null})");
+  CHECK(json.dump() ==
+        R"({"path":"acme","limit":9007199254740991,"clamp":null,"models":["gpt-*"],"inner":null})");
   CHECK(decode<Sample>(json)->limit == 9007199254740991);
 }
 

@@ -45,10 +45,10 @@ TEST_CASE("an id is parsed from what it prints") {
   std::string upper = id.text();
   for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   CHECK(AgentId::parse(upper) == id);
-  for (const std::string& text : {std::string(), std::string("x"), id.text() + "0", id.text().substr(1),
-                                  "{" + id.text().substr(1), std::string(36, '-'), std::string(36, '0'),
-                                  "00000000_0000-7000-8000-000000000000"s, "0000000g-0000-7000-8000-000000000000"s,
-                                  "00000000-0000-7000-8000-00000000000 "s}) {
+  for (const std::string& text :
+       {std::string(), std::string("x"), id.text() + "0", id.text().substr(1), "{" + id.text().substr(1),
+        std::string(36, '-'), std::string(36, '0'), "00000000_0000-7000-8000-000000000000"s,
+        "0000000g-0000-7000-8000-000000000000"s, "00000000-0000-7000-8000-00000000000 "s}) {
     INFO(text);
     CHECK_FALSE(AgentId::parse(text));
   }

@@ -39,7 +39,8 @@ TEST_CASE("a path is one to four slugs") {
   CHECK(path->text() == "acme/prod/support/triage");
   CHECK(path->parent().text() == "acme/prod/support");
   CHECK(ResourcePath::parse("acme")->level() == Level::org);
-  for (const char* text : {"", "/", "acme/", "/acme", "acme//prod", "a/b/c/d/e", "acme/Prod", "acme/..", " acme"}) {
+  for (const char* text :
+       {"", "/", "acme/", "/acme", "acme//prod", "a/b/c/d/e", "acme/Prod", "acme/..", " acme"}) {
     INFO(text);
     const auto parsed = ResourcePath::parse(text);
     REQUIRE_FALSE(parsed);

@@ -18,12 +18,12 @@ bash packaging/install-deps.sh build || stop "the packages are not there; see ab
 echo "all there"
 
 heading "Build (release)"
-build_log=$(mktemp)
-trap 'rm -f "$build_log"' EXIT
-echo "some minutes the first time"
+mkdir -p build
+build_log=build/quickstart.log
+echo "some minutes the first time; its log is $build_log"
 if ! { cmake --preset release && cmake --build build/release --parallel "$(bash packaging/build-jobs.sh)" --target govctl govd; } >"$build_log" 2>&1; then
   tail -n 40 "$build_log" >&2
-  stop "the build failed; its last lines stand above"
+  stop "the build failed; the end of $build_log stands above"
 fi
 govctl=$PWD/build/release/cli/govctl
 echo "$govctl"

@@ -71,15 +71,17 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
   }
   route.upstream_model = upstream_model;
   route.price = domain::find_price(platform.models, route.provider->name, upstream_model);
+  // A policy's denial is told first: a price or a credential would not help.
+  const auto denied = [&]() -> std::optional<Refusal> {
+    const auto why = domain::model_refusal(*caller.key->rules, route.provider->name, upstream_model);
+    if (why.empty()) return std::nullopt;
+    return refuse(Cause::model_denied,
+                  fmt::format("model '{}' at {} is not allowed: {}", upstream_model.substr(0, 100),
+                              route.provider->name, why),
+                  path, fmt::format("govctl policy effective {}", path));
+  };
   if (route.price == nullptr) {
-    // A policy's denial is told first: setting a price would not help.
-    const auto denied = domain::model_refusal(*caller.key->rules, route.provider->name, upstream_model);
-    if (!denied.empty()) {
-      return std::unexpected(refuse(Cause::model_denied,
-                                    fmt::format("model '{}' at {} is not allowed: {}",
-                                                upstream_model.substr(0, 100), route.provider->name, denied),
-                                    path, fmt::format("govctl policy effective {}", path)));
-    }
+    if (auto refusal = denied()) return std::unexpected(std::move(*refusal));
     return std::unexpected(
         refuse(Cause::no_price,
                fmt::format("model '{}' at {} has no price, and an unknown price is never free",
@@ -91,6 +93,7 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
   if (route.provider->needs_credential) {
     auto credential = caller.tenant->credential(*caller.snapshot, route.provider->name);
     if (!credential) {
+      if (auto refusal = denied()) return std::unexpected(std::move(*refusal));
       const std::string& org = caller.snapshot->root().slug;
       const std::string why =
           credential.error().code == Code::no_credential

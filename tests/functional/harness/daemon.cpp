@@ -29,8 +29,9 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-// Starts a program whose stdout and stderr go to `output`; it ends with the thread that started it.
-pid_t launch(const std::vector<std::string>& command, const std::string& output) {
+// Starts a program whose stdout goes to `output` and stderr to `errors`; it ends with the thread that started
+// it.
+pid_t launch(const std::vector<std::string>& command, const std::string& output, const std::string& errors) {
   std::vector<char*> words;
   words.reserve(command.size() + 1);
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
@@ -42,10 +43,11 @@ pid_t launch(const std::vector<std::string>& command, const std::string& output)
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(126);
   const int null = ::open("/dev/null", O_RDONLY);
-  const int file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  const int out = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  const int err = ::open(errors.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(null, 0);
-  ::dup2(file, 1);
-  ::dup2(file, 2);
+  ::dup2(out, 1);
+  ::dup2(err, 2);
   ::execv(words[0], words.data());
   ::_exit(127);
 }
@@ -86,10 +88,12 @@ Directory::~Directory() {
 ProgramEnd run(const std::vector<std::string>& command) {
   const Directory directory;
   const std::string output = directory.path() + "/out";
-  const pid_t pid = launch(command, output);
+  const std::string errors = directory.path() + "/err";
+  const pid_t pid = launch(command, output, errors);
   ProgramEnd end;
   end.exit_code = wait_for_end(pid, patience);
-  end.output = read_file(output);
+  end.printed = read_file(output);
+  end.output = end.printed + read_file(errors);
   return end;
 }
 
@@ -129,14 +133,15 @@ std::vector<std::string> TestDaemon::command() const {
 }
 
 void TestDaemon::start() {
-  pid_ = launch(command(), directory_.path() + "/output");
+  const std::string output = directory_.path() + "/output";
+  pid_ = launch(command(), output, output);
   const auto until = Steady::now() + patience;
   while (Steady::now() < until) {
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
       throw WireError(fmt::format("govd ended at its start with {}:\n{}\n{}", exit_code_of(status),
-                                  read_file(directory_.path() + "/output"), log()));
+                                  read_file(output), log()));
     }
     try {
       const Answer answer = control("GET", "/status");

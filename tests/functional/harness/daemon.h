@@ -27,8 +27,9 @@ class Directory {
 };
 
 struct ProgramEnd {
-  int exit_code = -1;  // -1 when a signal ended it
-  std::string output;  // stdout and stderr
+  int exit_code = -1;   // -1 when a signal ended it
+  std::string output;   // stdout and stderr
+  std::string printed;  // stdout alone
 };
 // Runs a program to its end, with nothing on stdin.
 ProgramEnd run(const std::vector<std::string>& command);

@@ -138,7 +138,10 @@ class Daemon {
     auto opened = secrets::Keyring::open(root + "/keys", std::filesystem::exists(state + "/catalog.db"));
     REQUIRE(opened);
     keyring = std::move(*opened);
-    writers = std::make_unique<store::Writers>(store::WriterOptions{}, clock, [](const Error&) {});
+    store::WriterOptions writing;
+    writing.min_free_bytes = 0;
+    writing.ballast_bytes = 0;
+    writers = std::make_unique<store::Writers>(writing, clock, [](const Error&) {});
     pool = std::make_unique<asio::thread_pool>(2);
     tenant::Services services;
     services.writers = writers.get();

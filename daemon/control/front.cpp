@@ -75,8 +75,10 @@ Result<void> check_origin(const http::Exchange& exchange) {
 
 Result<Principal> principal_of(const http::Exchange& exchange, const ControlOptions& options) {
   if (!exchange.header("authorization").empty()) {
-    return fail(Code::unauthenticated, "this daemon knows no tokens or sessions: the socket's peer is who asks",
-                "leave the Authorization header out");
+    return fail(
+        Code::unauthenticated,
+        "this daemon knows no tokens or sessions: leave the Authorization header out, the socket's peer is "
+        "who asks");
   }
   const auto& peer = exchange.peer();
   if (!peer.local) return fail(Code::unauthenticated, "only the Unix socket's peers are known");
@@ -91,11 +93,13 @@ std::string_view without_prefix(std::string_view path) {
 
 Error no_route(std::string_view method, std::string_view path) {
   std::vector<std::string_view> patterns;
+  patterns.reserve(routes().size());
   for (const auto& route : routes()) patterns.push_back(route.pattern);
   std::string_view near = nearest(path, patterns);
   if (near.empty()) {
     // Else by the first segment: "/org/acme" means "/orgs/{org}".
     std::vector<std::string_view> heads;
+    heads.reserve(patterns.size());
     for (const auto& pattern : patterns) heads.push_back(pattern.substr(0, pattern.find('/', 1)));
     near = nearest(path.substr(0, path.find('/', 1)), heads);
   }

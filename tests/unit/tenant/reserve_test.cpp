@@ -13,7 +13,7 @@ namespace {
 // Calls at once from several loops, each settling as soon as it is admitted; how many were.
 struct Flood {
   std::atomic<int> admitted = 0, refused = 0, failed = 0;
-  Cause cause = Cause::bad_request;
+  std::atomic<Cause> cause = Cause::bad_request;
 
   static asio::awaitable<bool> one(CallFacts facts, Sizes used, Flood& flood) {
     auto hold = co_await World::reserve_task(std::move(facts));
@@ -33,6 +33,7 @@ struct Flood {
       ends.push_back(loops[static_cast<std::size_t>(i) % 3].start(one(world.facts(who, asked), used, *this)));
     }
     for (auto& end : ends) end.get();
+    world.settle_writer();
   }
 };
 
@@ -210,6 +211,7 @@ TEST_CASE("who is admitted in the moment in which its time is up holds once") {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   for (auto& end : ends) end.get();
+  world.settle_writer();
   CHECK(flood.admitted + flood.refused == 300);
   CHECK(flood.failed == 0);
   world.check_settled();

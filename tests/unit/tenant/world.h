@@ -70,12 +70,15 @@ class Loop {
   ~Loop() { end(); }
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
-  // Coroutines that have not ended die with the context, as at a teardown.
-  void end() {
-    if (!context) return;
+  void halt() {
     guard_.reset();
     context->stop();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
+  }
+  // Coroutines that have not ended die with the context, as at a teardown. Nobody may be about to wake it.
+  void end() {
+    if (!context) return;
+    halt();
     context.reset();
   }
   // What the task returns, once it does.
@@ -167,8 +170,15 @@ class World {
     agent = add_agent("one");
   }
   ~World() {
+    // The daemon's order: loops stand, the pool is joined, the files are closed, and then what they woke may
+    // go.
+    loop.halt();
+    pool.join();
+    registry->close();
     loop.end();
-    stop();
+    tenant.reset();
+    registry.reset();
+    writers.reset();
   }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -204,6 +214,10 @@ class World {
     tenant.reset();
     registry.reset();
     writers.reset();
+  }
+  // What the writer has called back so far, it has left.
+  void settle_writer() const {
+    REQUIRE(writers->run(tenant->file(), [](store::Transaction&) { return Result<void>{}; }));
   }
   void restart() {
     stop();

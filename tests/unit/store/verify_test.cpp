@@ -270,6 +270,17 @@ TEST_CASE("a line that is whole and no anchor is found; a torn last line is no t
   }
 }
 
+TEST_CASE("a gap in seq is found though every hash holds") {
+  OrgFile org;
+  org.audit("agent.create");
+  REQUIRE(org.run([&](Transaction& tx) -> Result<void> {
+    tx.connection().database().exec("DROP TRIGGER audit_logs_append");
+    tx.head(ChainTable::audit_logs).seq = 5;
+    return append_audit(tx, audit_of("agent.create", org.clock.now()));
+  }));
+  CHECK(fault_in(org.verify(), "audit_logs") == "row 2 is missing: after row 1 comes row 6");
+}
+
 TEST_CASE("the anchor log is this user's alone") {
   Filled org;
   org.anchor();
@@ -291,10 +302,11 @@ TEST_CASE("an event and its entry belong together, though both chains hold") {
     REQUIRE(org.append(entry));
     CHECK(fault_in(org.verify(), "ledger") == "row 4 charges a call that has no usage event");
   }
-  SECTION("another amount") {
-    auto entry = purchase_of(org.group, -6, "x", org.clock.now());
+  SECTION("another amount, or another call") {
+    const bool amount = GENERATE(true, false);
+    auto entry = purchase_of(org.group, amount ? -6 : -5, "x", org.clock.now());
     entry.type = domain::EntryType::usage_deduction;
-    entry.request_id = held.request_id;
+    entry.request_id = amount ? held.request_id : RequestId::mint(1);
     REQUIRE(org.run([&](Transaction& tx) -> Result<void> {
       if (auto done = insert_event(tx, event_of(held, 5, org.clock.now())); !done) return done;
       auto done = append_entry(tx, entry);

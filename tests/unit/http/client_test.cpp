@@ -314,6 +314,23 @@ TEST_CASE("Bodies of every framing, cut anywhere") {
   }
 }
 
+TEST_CASE("An empty chunked body may come in the smallest pieces") {
+  Fake fake([](int, int fd) {
+    hear(fd);
+    for (const std::string_view piece :
+         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0", "\r\n", "\r", "\n"}) {
+      say(fd, piece);
+      std::this_thread::sleep_for(10ms);
+    }
+    until_closed(fd);
+  });
+  Caller caller;
+  const Whole whole = caller.call(upstream_at(fake.port));
+  CHECK(whole.status == 200);
+  CHECK(whole.body.empty());
+  CHECK_FALSE(whole.cut);
+}
+
 TEST_CASE("A large answer arrives whole, chunked or not") {
   std::string body(5'000'000, ' ');
   for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i * 7 % 26);

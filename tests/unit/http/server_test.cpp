@@ -182,6 +182,16 @@ TEST_CASE("What two parsers may read in two ways is refused, and the connection 
   }
 }
 
+TEST_CASE("A refusal is not overtaken by a reset while the client still sends") {
+  Running running(echo);
+  Raw client(running.port);
+  client.send("POST / HTTP/1.1\r\nContent-Length: 500000\r\n\r\n" + std::string(500'000, 'x'));
+  ::shutdown(client.fd(), SHUT_WR);
+  CHECK(client.answer().status == 400);
+  CHECK(client.closed());
+  CHECK_FALSE(client.was_reset());
+}
+
 TEST_CASE("Chunks that are not framed properly are refused") {
   Running running(echo);
   const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -663,8 +673,8 @@ TEST_CASE("Without a free descriptor the server waits, and does not spin") {
   const std::clock_t start = std::clock();
   Raw client(late, running.port);
   client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  CHECK(client.until("\r\n", 400ms).empty());
-  CHECK(std::clock() - start < CLOCKS_PER_SEC / 5);
+  CHECK(client.until("\r\n", 1s).empty());
+  CHECK(std::clock() - start < CLOCKS_PER_SEC / 20);
   for (const int fd : taken) ::close(fd);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(client.answer().status == 200);

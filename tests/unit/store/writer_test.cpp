@@ -368,6 +368,7 @@ TEST_CASE("many threads and many files: nothing is lost and each chain holds") {
   std::atomic<int> written = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 100; ++i) {

@@ -201,6 +201,7 @@ void run_rounds(int rounds, std::uint64_t seed) {
     std::exception_ptr fault;
     std::mutex fault_mutex;
     std::vector<std::thread> threads;
+    threads.reserve(clients);
     for (std::size_t i = 0; i < clients; ++i) {
       threads.emplace_back([&, streamed = i % 4 != 0] {
         try {

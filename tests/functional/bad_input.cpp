@@ -35,8 +35,10 @@ struct DeadPort {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
-    ::bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), size);
-    ::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&address), &size);
+    if (::bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+        ::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      throw WireError("no port to be had");
+    }
     port = ntohs(address.sin_port);
   }
 };

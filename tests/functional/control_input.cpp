@@ -52,7 +52,7 @@ struct Control {
       const Json parsed = Json::parse(answer.body, nullptr, false);
       REQUIRE(parsed.is_object());
       REQUIRE(parsed.contains("error"));
-      const Json error = parsed["error"];
+      const Json& error = parsed["error"];
       CHECK(error["code"] == wrong.code);
       CHECK_FALSE(error["message"].get<std::string>().empty());
       REQUIRE(error.contains("next"));

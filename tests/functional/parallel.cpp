@@ -164,7 +164,7 @@ TEST_CASE("two agents under one budget share it, and streams count as well", "[p
   daemon.make_agent("acme/prod/sales/quote");
   const Key other = daemon.make_key("acme/prod/sales/quote");
   daemon.price("fake", "m", "0", "0", {{"request", "0.0001"}, {"max_output_tokens", 100}});
-  daemon.budget("acme/prod", 20 * 100);
+  daemon.budget("acme/prod", 2000);
   std::vector<Answer> plain;
   std::atomic<int> streamed = 0;
   std::vector<std::thread> streams;

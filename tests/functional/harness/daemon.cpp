@@ -150,9 +150,8 @@ void TestDaemon::start() {
         return;
       }
     } catch (const WireError&) {
-      // Not there yet.
+      std::this_thread::sleep_for(2ms);  // not there yet
     }
-    std::this_thread::sleep_for(2ms);
   }
   throw WireError("govd does not answer:\n" + log());
 }

@@ -213,7 +213,7 @@ void FakeUpstream::serve(Socket& socket) {
       if (close) return;
     }
   } catch (const std::exception&) {
-    // A peer that breaks off in the middle of a request is what some tests make.
+    return;  // a peer that breaks off in the middle of a request is what some tests make
   }
 }
 

@@ -81,8 +81,8 @@ Output& output() {
 // The queue is written out before main's static objects go.
 void close_output() {
   current.store(nullptr);
+  output().pool.reset();  // ends the thread, which is through with the logger then
   output().logger.reset();
-  output().pool.reset();
 }
 
 void write_unopened(std::string_view line) {
@@ -95,6 +95,7 @@ void write_unopened(std::string_view line) {
 void open(LogLevel threshold, const std::string& file) {
   const bool first = output().logger == nullptr;
   current.store(nullptr);
+  output().pool.reset();
   output().logger.reset();
   output().pool = std::make_shared<spdlog::details::thread_pool>(queue_length, 1);
   spdlog::sink_ptr sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();

@@ -668,15 +668,19 @@ TEST_CASE("Without a free descriptor the server waits, and does not spin") {
   const int late = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const rlimit none{static_cast<rlim_t>(late) + 1, before.rlim_max};
   std::vector<int> taken;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  // No assertion while there is no descriptor: sanitizers want one for their own.
+  const bool lowered = ::setrlimit(RLIMIT_NOFILE, &none) == 0;
   for (int fd = ::dup(late); fd >= 0; fd = ::dup(late)) taken.push_back(fd);
   const std::clock_t start = std::clock();
   Raw client(late, running.port);
   client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  CHECK(client.until("\r\n", 1s).empty());
-  CHECK(std::clock() - start < CLOCKS_PER_SEC / 20);
+  const std::string early = client.until("\r\n", 1s);
+  const std::clock_t used = std::clock() - start;
   for (const int fd : taken) ::close(fd);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(lowered);
+  CHECK(early.empty());
+  CHECK(used < CLOCKS_PER_SEC / 20);
   CHECK(client.answer().status == 200);
 }
 

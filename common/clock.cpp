@@ -71,7 +71,7 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
     if (!hours || *hours > 23 || !literal(text, at, ':', ':')) return std::nullopt;
     const auto minutes = digits(text, at, 2);
     if (!minutes || *minutes > 59) return std::nullopt;
-    offset_minutes = sign * (*hours * 60 + *minutes);
+    offset_minutes = std::int64_t{sign} * (*hours * 60 + *minutes);
   } else if (!literal(text, at, 'Z', 'z')) {
     return std::nullopt;
   }
@@ -79,8 +79,9 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
   const year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
                             std::chrono::day{static_cast<unsigned>(*day)}};
   if (!date.ok()) return std::nullopt;
-  const std::int64_t seconds = std::int64_t{sys_days{date}.time_since_epoch().count()} * 86400 + *hour * 3600 +
-                               *minute * 60 + *second - offset_minutes * 60;
+  const std::int64_t midnight = std::int64_t{sys_days{date}.time_since_epoch().count()} * 86400;
+  const std::int64_t seconds =
+      midnight + std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second - offset_minutes * 60;
   return Timestamp{seconds * micros_per_second + micros};
 }
 
@@ -90,12 +91,23 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
   if (error != std::errc{} || count <= 0 || end + 1 != text.data() + text.size()) return std::nullopt;
   std::int64_t unit = 0;
   switch (*end) {
-    case 's': unit = 1; break;
-    case 'm': unit = 60; break;
-    case 'h': unit = 3600; break;
-    case 'd': unit = 86400; break;
-    case 'w': unit = 7 * 86400; break;
-    default: return std::nullopt;
+    case 's':
+      unit = 1;
+      break;
+    case 'm':
+      unit = 60;
+      break;
+    case 'h':
+      unit = 3600;
+      break;
+    case 'd':
+      unit = 86400;
+      break;
+    case 'w':
+      unit = std::int64_t{7} * 86400;
+      break;
+    default:
+      return std::nullopt;
   }
   unit *= micros_per_second;
   if (count > std::numeric_limits<std::int64_t>::max() / 4 / unit) return std::nullopt;
@@ -103,13 +115,14 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
 }
 
 Timestamp SystemClock::now() const {
-  return Timestamp{std::chrono::duration_cast<std::chrono::microseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count()};
+  return Timestamp{
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
 }
 
 std::int64_t SystemClock::steady_micros() const {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Time. Wall time is integer microseconds since 1970 UTC, everywhere: in memory, in SQLite, in JSON as RFC 3339.
+// Time. Wall time is integer microseconds since 1970 UTC, everywhere: in memory, in SQLite, in JSON as RFC
+// 3339.
 
 #include <chrono>
 #include <cstdint>

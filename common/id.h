@@ -15,8 +15,8 @@ namespace govctl {
 
 using Uuid = std::array<std::uint8_t, 16>;
 
-// A new UUIDv7 from `unix_ms` and the kernel's randomness. Within one thread, ids minted in one millisecond still
-// ascend. Any thread.
+// A new UUIDv7 from `unix_ms` and the kernel's randomness. Within one thread, ids minted in one millisecond
+// still ascend. Any thread.
 Uuid mint_uuid7(std::int64_t unix_ms);
 std::string uuid_text(const Uuid& uuid);
 std::optional<Uuid> parse_uuid(std::string_view text);

@@ -7,7 +7,8 @@ namespace {
 
 constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
-// "12.345" with at most `decimals` decimals as an integer of 10^-decimals; empty on anything else or over `max`.
+// "12.345" with at most `decimals` decimals as an integer of 10^-decimals; empty on anything else or over
+// `max`.
 std::optional<Int128> parse_decimal(std::string_view text, int decimals, Int128 max) {
   if (text.empty() || !digit(text.front())) return std::nullopt;
   if (text.size() > 1 && text[0] == '0' && digit(text[1])) return std::nullopt;
@@ -75,9 +76,10 @@ Result<Credits> Credits::parse(std::string_view text) {
 Result<Price> Price::parse(std::string_view text) {
   const auto value = parse_decimal(text, 8, Int128{max_price_usd} * price_scale);
   if (!value) {
-    return fail(Code::invalid, fmt::format("'{}' is no price: use USD as a decimal number with up to 8 decimals, "
-                                           "0 to 1000000",
-                                           text.substr(0, 40)));
+    return fail(Code::invalid,
+                fmt::format("'{}' is no price: use USD as a decimal number with up to 8 decimals, "
+                            "0 to 1000000",
+                            text.substr(0, 40)));
   }
   return Price::of_e8(static_cast<std::int64_t>(*value));
 }
@@ -122,10 +124,12 @@ Cost Cost::of_credits(Credits credits, std::int64_t credits_per_usd) {
 Result<Credits> limit_in_credits(std::string_view usd, std::int64_t credits_per_usd) {
   const auto value = parse_decimal(usd, 8, Int128{max_amount} * price_scale);
   if (!value) {
-    return fail(Code::invalid,
-                fmt::format("'{}' is no amount in USD: use a decimal number with up to 8 decimals", usd.substr(0, 40)));
+    return fail(
+        Code::invalid,
+        fmt::format("'{}' is no amount in USD: use a decimal number with up to 8 decimals", usd.substr(0, 40)));
   }
-  const Int128 credits = *value / price_scale * credits_per_usd + *value % price_scale * credits_per_usd / price_scale;
+  const Int128 credits =
+      *value / price_scale * credits_per_usd + *value % price_scale * credits_per_usd / price_scale;
   if (credits > max_amount) return fail(Code::invalid, fmt::format("{} USD is more credits than 2^53-1", usd));
   return Credits::of(static_cast<std::int64_t>(credits));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Money, exact (30-ledger.md "Figures"). No floating point anywhere. Credits are the ledger's unit; Price is USD per
-// unit of use; Cost is USD exactly, in 10^-14 USD, 128 bits wide.
+// Money, exact (30-ledger.md "Figures"). No floating point anywhere. Credits are the ledger's unit; Price is
+// USD per unit of use; Cost is USD exactly, in 10^-14 USD, 128 bits wide.
 
 #include <compare>
 #include <cstdint>
@@ -78,7 +78,8 @@ class Cost {
   [[nodiscard]] std::optional<Credits> credits(std::int64_t credits_per_usd) const;
   [[nodiscard]] std::string usd() const;  // exact, shortest: "0.000025"
   static std::optional<Cost> parse_usd(std::string_view text);
-  // What so many credits stand for, rounded down to 10^-14 USD; for charges that follow from a hold, not from usage.
+  // What so many credits stand for, rounded down to 10^-14 USD; for charges that follow from a hold, not from
+  // usage.
   static Cost of_credits(Credits credits, std::int64_t credits_per_usd);
   auto operator<=>(const Cost&) const = default;
 

@@ -22,8 +22,8 @@ std::optional<Level> parse_level(std::string_view word) {
 Result<void> check_slug(std::string_view slug) {
   if (slug.empty()) return fail(Code::invalid, "a name in a path is empty");
   if (slug.size() > 63) {
-    return fail(Code::invalid, fmt::format("'{}…' is {} characters long; a slug has 63 at most", slug.substr(0, 20),
-                                           slug.size()));
+    return fail(Code::invalid, fmt::format("'{}…' is {} characters long; a slug has 63 at most",
+                                           slug.substr(0, 20), slug.size()));
   }
   const bool shape = alnum(slug.front()) && alnum(slug.back()) && std::ranges::all_of(slug, [](char c) {
                        return alnum(c) || c == '-' || c == '_' || c == '.';

@@ -1,5 +1,6 @@
 #pragma once
-// A path names an org, workspace, agent group or agent: acme, acme/prod, acme/prod/support, acme/prod/support/triage.
+// A path names an org, workspace, agent group or agent: acme, acme/prod, acme/prod/support,
+// acme/prod/support/triage.
 
 #include <optional>
 #include <string>

@@ -39,8 +39,8 @@ constexpr std::uint16_t default_port = 4683;  // the digits spell GOVD
 constexpr const char* port_setting = "gateway_port";
 constexpr auto anchor_every = std::chrono::seconds(60);
 
-// No core file holds a key, no other process of this user reads this one's memory, and thousands of streams have
-// descriptors.
+// No core file holds a key, no other process of this user reads this one's memory, and thousands of streams
+// have descriptors.
 void harden_process() {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
@@ -101,8 +101,8 @@ class Loops {
   std::vector<std::thread> threads_;
 };
 
-// Where the gateway listens. Without --listen: the port of the last start or 4683, on both loopback addresses; taken by
-// someone else, another is chosen and stored.
+// Where the gateway listens. Without --listen: the port of the last start or 4683, on both loopback addresses;
+// taken by someone else, another is chosen and stored.
 Result<std::string> listen_gateway(const DaemonOptions& options, http::Server& server, store::Writers& writers,
                                    store::File& catalog, const std::string& catalog_path) {
   if (!options.listen.empty()) {
@@ -132,8 +132,8 @@ Result<std::string> listen_gateway(const DaemonOptions& options, http::Server& s
   if (!port) return std::unexpected(port.error());
   if (*port != default_port || *stored) {
     const std::string text = fmt::format("{}", *port);
-    auto kept =
-        writers.run(catalog, [&](store::Transaction& tx) { return store::put_setting(tx, port_setting, text); });
+    auto kept = writers.run(catalog,
+                            [&](store::Transaction& tx) { return store::put_setting(tx, port_setting, text); });
     if (!kept) return std::unexpected(kept.error());
   }
   // A machine without IPv6 has no ::1; that is no fault.
@@ -235,11 +235,13 @@ Result<ListenAddress> parse_listen(std::string_view text) {
   std::string_view address = text.substr(0, colon);
   if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
   if (address == "localhost") address = "127.0.0.1";
-  if (address != "::1" && !address.starts_with("127.")) return bad("only loopback addresses are served without TLS");
+  if (address != "::1" && !address.starts_with("127."))
+    return bad("only loopback addresses are served without TLS");
   listen.address = address;
   const std::string_view port = text.substr(colon + 1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), listen.port);
-  if (error != std::errc{} || end != port.data() + port.size()) return bad("the port is a number from 0 to 65535");
+  if (error != std::errc{} || end != port.data() + port.size())
+    return bad("the port is a number from 0 to 65535");
   return listen;
 }
 
@@ -273,7 +275,8 @@ Result<void> run_daemon(const DaemonOptions& options) {
   tenant::Registry registry({options.state_dir}, services);
   if (auto ok = registry.load(); !ok) return ok;
 
-  const unsigned threads = options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned threads =
+      options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   Loops loops(threads);
   const auto contexts = loops.contexts();
   calls::Calls calls(registry, contexts);
@@ -365,11 +368,13 @@ Result<bool> verify_stopped(const DaemonOptions& options, const std::string& org
   if (!orgs) return std::unexpected(orgs.error());
 
   bool sound = true;
-  const auto check = [&](const std::string& name, const std::string& path, store::FileKind kind, const OrgId& org) {
+  const auto check = [&](const std::string& name, const std::string& path, store::FileKind kind,
+                         const OrgId& org) {
     auto connection = store::Connection::open(path, store::Access::read);
     Result<store::Report> report =
-        connection ? store::verify_file(**connection, kind, org, options.state_dir + "/anchors", signer, nullptr)
-                   : std::unexpected(connection.error());
+        connection
+            ? store::verify_file(**connection, kind, org, options.state_dir + "/anchors", signer, nullptr)
+            : std::unexpected(connection.error());
     if (!report) {
       fmt::print("{:<24} {:<14} FAULT  {}\n", name, "file", report.error().message);
       sound = false;
@@ -378,8 +383,8 @@ Result<bool> verify_stopped(const DaemonOptions& options, const std::string& org
     for (const auto& table : report->tables) {
       const bool ok = table.fault.empty();
       sound = sound && ok;
-      fmt::print("{:<24} {:<14} {:<6} {} rows{}\n", name, domain::chain_table_name(table.table), ok ? "ok" : "FAULT",
-                 table.rows, ok ? "" : ": " + table.fault);
+      fmt::print("{:<24} {:<14} {:<6} {} rows{}\n", name, domain::chain_table_name(table.table),
+                 ok ? "ok" : "FAULT", table.rows, ok ? "" : ": " + table.fault);
     }
   };
   bool found = org_slug.empty();

@@ -14,7 +14,8 @@ struct ListenAddress {
   std::string address;
   std::uint16_t port = 0;
 };
-// "127.0.0.1:4683", "[::1]:4683", "127.0.0.1:0". Loopback only: other addresses need TLS, which is not there yet.
+// "127.0.0.1:4683", "[::1]:4683", "127.0.0.1:0". Loopback only: other addresses need TLS, which is not there
+// yet.
 Result<ListenAddress> parse_listen(std::string_view text);
 
 struct DaemonOptions {
@@ -27,8 +28,8 @@ struct DaemonOptions {
   std::chrono::seconds drain_timeout{30};
 };
 
-// Serves until SIGTERM or SIGINT; then stops listening, lets calls finish, settles what is left, closes. A second signal
-// hurries. An Error: it could not start.
+// Serves until SIGTERM or SIGINT; then stops listening, lets calls finish, settles what is left, closes. A
+// second signal hurries. An Error: it could not start.
 Result<void> run_daemon(const DaemonOptions& options);
 
 // The offline proof of a stopped daemon's files, printed to stdout. False: something was found.

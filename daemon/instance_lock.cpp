@@ -14,7 +14,8 @@ Result<InstanceLock> InstanceLock::take(const std::string& state_dir) {
   const std::string path = state_dir + "/govd.lock";
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
-    return fail(Code::unavailable, fmt::format("cannot open {}: {}", path, std::generic_category().message(errno)));
+    return fail(Code::unavailable,
+                fmt::format("cannot open {}: {}", path, std::generic_category().message(errno)));
   }
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     close(fd);

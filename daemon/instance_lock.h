@@ -5,8 +5,8 @@
 
 namespace govctl {
 
-// Holds <state_dir>/govd.lock while it lives: one daemon a state directory. The kernel lets go of it however the process
-// ends.
+// Holds <state_dir>/govd.lock while it lives: one daemon a state directory. The kernel lets go of it however
+// the process ends.
 class InstanceLock {
  public:
   static Result<InstanceLock> take(const std::string& state_dir);

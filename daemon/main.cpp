@@ -25,18 +25,23 @@ int run(int argc, char** argv) {
 
   CLI::App app{"govd: the daemon that governs agents' calls; see govctl help"};
   app.set_version_flag("--version", fmt::format("govd {}", govctl::version));
-  app.add_flag("--system", options.system, "The machine's daemon: /var/lib/govctl, /etc/govctl/keys, /run/govctl");
+  app.add_flag("--system", options.system,
+               "The machine's daemon: /var/lib/govctl, /etc/govctl/keys, /run/govctl");
   app.add_option("--state-dir", options.state_dir, "Databases, anchors, lock");
   app.add_option("--keys-dir", options.keys_dir, "Master key, signing key and one key for each org");
   app.add_option("--socket", options.socket, "The control socket");
   app.add_option("--listen", listen, "ADDRESS:PORT of the gateway; repeat for more (default 127.0.0.1:4683)");
   app.add_option("--log-file", options.log_file, "Default: stderr");
-  app.add_option("--log-level", level)->check(CLI::IsMember({"debug", "info", "warn", "error"}))->capture_default_str();
-  app.add_option("--threads", options.threads, "Network threads (default: one a core)")->check(CLI::Range(0, 64));
+  app.add_option("--log-level", level)
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Network threads (default: one a core)")
+      ->check(CLI::Range(0, 64));
   app.add_option("--drain-timeout", drain_seconds, "Seconds that calls may take to finish at SIGTERM")
       ->check(CLI::Range(0, 3600))
       ->capture_default_str();
-  CLI::App* verify = app.add_subcommand("verify", "Proves a stopped daemon's files: chains, anchors, events, entries");
+  CLI::App* verify =
+      app.add_subcommand("verify", "Proves a stopped daemon's files: chains, anchors, events, entries");
   verify->fallthrough();
   verify->add_option("--org", org, "One org's slug");
   try {
@@ -55,8 +60,8 @@ int run(int argc, char** argv) {
     if (!address) return complain(address.error());
     options.listen.push_back(std::move(*address));
   }
-  options.log_level = level == "debug"  ? govctl::log::LogLevel::debug
-                      : level == "warn" ? govctl::log::LogLevel::warn
+  options.log_level = level == "debug"   ? govctl::log::LogLevel::debug
+                      : level == "warn"  ? govctl::log::LogLevel::warn
                       : level == "error" ? govctl::log::LogLevel::error
                                          : govctl::log::LogLevel::info;
   options.drain_timeout = std::chrono::seconds(drain_seconds);

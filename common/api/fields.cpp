@@ -39,8 +39,9 @@ Result<Json> parse_strict(std::string_view text) {
   } catch (const Json::exception& error) {
     // what() quotes the text near the fault, which may hold a secret: say where, not what.
     const auto* parse = dynamic_cast<const Json::parse_error*>(&error);
-    return fail(Code::invalid, parse != nullptr ? fmt::format("the body is not JSON: fault at byte {}", parse->byte)
-                                                : std::string("the body is not JSON"));
+    return fail(Code::invalid, parse != nullptr
+                                   ? fmt::format("the body is not JSON: fault at byte {}", parse->byte)
+                                   : std::string("the body is not JSON"));
   }
   if (keys.too_deep) return fail(Code::invalid, "the body is nested deeper than 64 levels");
   if (!keys.duplicate.empty()) {
@@ -52,14 +53,16 @@ Result<Json> parse_strict(std::string_view text) {
 Error unknown_field(std::string_view name, const std::vector<std::string_view>& known) {
   const std::string_view close = nearest(name, known);
   return {Code::invalid,
-          close.empty() ? fmt::format("unknown field '{}'; known are {}", name.substr(0, 64), fmt::join(known, ", "))
-                        : fmt::format("unknown field '{}'; did you mean '{}'?", name.substr(0, 64), close),
+          close.empty()
+              ? fmt::format("unknown field '{}'; known are {}", name.substr(0, 64), fmt::join(known, ", "))
+              : fmt::format("unknown field '{}'; did you mean '{}'?", name.substr(0, 64), close),
           "", ""};
 }
 
 Error wrong_type(std::string_view field, std::string_view expected, const Json& got) {
-  return {Code::invalid, fmt::format("field '{}' must be {}, not {}", field, expected,
-                                     got.is_number_float() ? "a fraction" : got.type_name()),
+  return {Code::invalid,
+          fmt::format("field '{}' must be {}, not {}", field, expected,
+                      got.is_number_float() ? "a fraction" : got.type_name()),
           "", ""};
 }
 

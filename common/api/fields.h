@@ -9,9 +9,9 @@
 //     }
 //   };
 //
-// and encode<T>(), decode<T>() and schema<T>() follow from that list, so that the wire, the strict reading of requests and
-// the OpenAPI page cannot drift. Decoding refuses unknown fields, duplicate keys (parse_strict) and wrong types, naming
-// the field. A plain member is required; std::optional and Patch may be absent.
+// and encode<T>(), decode<T>() and schema<T>() follow from that list, so that the wire, the strict reading of
+// requests and the OpenAPI page cannot drift. Decoding refuses unknown fields, duplicate keys (parse_strict)
+// and wrong types, naming the field. A plain member is required; std::optional and Patch may be absent.
 
 #include <fmt/format.h>
 
@@ -83,7 +83,8 @@ Json encode(const T& value) {
                 const auto& member = value.*(f.member);
                 using Member = std::remove_cvref_t<decltype(member)>;
                 if constexpr (is_patch<Member>::value) {
-                  if (member.present) object[std::string(f.name)] = member.value ? encode(*member.value) : Json();
+                  if (member.present)
+                    object[std::string(f.name)] = member.value ? encode(*member.value) : Json();
                 } else {
                   object[std::string(f.name)] = encode(member);
                 }
@@ -110,7 +111,8 @@ Result<void> decode_into(const Json& json, std::string_view name, T& out) {
     std::vector<std::string_view> known;
     std::apply([&](const auto&... f) { (known.push_back(f.name), ...); }, T::fields());
     for (const auto& [key, ignored] : json.items()) {
-      if (std::find(known.begin(), known.end(), key) == known.end()) return std::unexpected(unknown_field(key, known));
+      if (std::find(known.begin(), known.end(), key) == known.end())
+        return std::unexpected(unknown_field(key, known));
     }
     Result<void> result;
     std::apply(
@@ -198,7 +200,8 @@ Json schema() {
                 Json property = schema<Member>();
                 if (!f.doc.empty()) property["description"] = f.doc;
                 properties[std::string(f.name)] = std::move(property);
-                if constexpr (!is_optional<Member>::value && !is_patch<Member>::value) required.push_back(f.name);
+                if constexpr (!is_optional<Member>::value && !is_patch<Member>::value)
+                  required.push_back(f.name);
               }(),
               ...);
         },
@@ -228,7 +231,8 @@ struct List {
   std::optional<std::string> next;  // cursor of the next page
   std::int64_t total = 0;
   static constexpr auto fields() {
-    return std::tuple{field("items", &List::items), field("next", &List::next, "cursor of the next page, or null"),
+    return std::tuple{field("items", &List::items),
+                      field("next", &List::next, "cursor of the next page, or null"),
                       field("total", &List::total)};
   }
 };

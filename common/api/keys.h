@@ -13,12 +13,16 @@ struct Key {
   std::string created_at;
   std::optional<std::string> key;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Key::id), field("agent", &Key::agent, "the agent's path"),
-                      field("name", &Key::name), field("suffix", &Key::suffix, "the last 8 characters"),
+    return std::tuple{field("id", &Key::id),
+                      field("agent", &Key::agent, "the agent's path"),
+                      field("name", &Key::name),
+                      field("suffix", &Key::suffix, "the last 8 characters"),
                       field("status", &Key::status, "ACTIVE, EXPIRED or REVOKED"),
                       field("limit", &Key::limit, "credits this key may spend in total, or null"),
-                      field("expires_at", &Key::expires_at), field("revoked_at", &Key::revoked_at),
-                      field("revoke_reason", &Key::revoke_reason), field("rotated_to", &Key::rotated_to),
+                      field("expires_at", &Key::expires_at),
+                      field("revoked_at", &Key::revoked_at),
+                      field("revoke_reason", &Key::revoke_reason),
+                      field("rotated_to", &Key::rotated_to),
                       field("created_at", &Key::created_at),
                       field("key", &Key::key, "the secret: only in the answer that creates it")};
   }
@@ -46,7 +50,9 @@ struct KeyPatch {
 // POST /agents/{id}/keys/{key_id}/rotate. The old key works until the grace is over (default: at once).
 struct KeyRotate {
   std::optional<std::string> grace;
-  static constexpr auto fields() { return std::tuple{field("grace", &KeyRotate::grace, "a duration such as 1h")}; }
+  static constexpr auto fields() {
+    return std::tuple{field("grace", &KeyRotate::grace, "a duration such as 1h")};
+  }
 };
 
 struct Credential {
@@ -56,11 +62,15 @@ struct Credential {
   std::int64_t version = 1;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Credential::id), field("org", &Credential::org, "the org's slug"),
-                      field("provider", &Credential::provider), field("label", &Credential::label),
+    return std::tuple{field("id", &Credential::id),
+                      field("org", &Credential::org, "the org's slug"),
+                      field("provider", &Credential::provider),
+                      field("label", &Credential::label),
                       field("suffix", &Credential::suffix, "the last 4 characters"),
-                      field("active", &Credential::active), field("managed", &Credential::managed),
-                      field("version", &Credential::version), field("created_at", &Credential::created_at),
+                      field("active", &Credential::active),
+                      field("managed", &Credential::managed),
+                      field("version", &Credential::version),
+                      field("created_at", &Credential::created_at),
                       field("updated_at", &Credential::updated_at)};
   }
 };
@@ -68,9 +78,10 @@ struct CredentialCreate {
   std::string provider, secret;
   std::optional<std::string> label;
   static constexpr auto fields() {
-    return std::tuple{field("provider", &CredentialCreate::provider),
-                      field("secret", &CredentialCreate::secret, "the provider's API key; never readable again"),
-                      field("label", &CredentialCreate::label)};
+    return std::tuple{
+        field("provider", &CredentialCreate::provider),
+        field("secret", &CredentialCreate::secret, "the provider's API key; never readable again"),
+        field("label", &CredentialCreate::label)};
   }
 };
 struct CredentialPatch {

@@ -25,13 +25,17 @@ struct Entry {
   Json metadata;
   std::string actor, created_at, hash;
   static constexpr auto fields() {
-    return std::tuple{field("seq", &Entry::seq), field("id", &Entry::id),
+    return std::tuple{field("seq", &Entry::seq),
+                      field("id", &Entry::id),
                       field("type", &Entry::type, "CREDIT_PURCHASE, USAGE_DEDUCTION, ADJUSTMENT or REFUND"),
                       field("amount", &Entry::amount, "credits; negative takes from the balance"),
                       field("balance_after", &Entry::balance_after, "summed while reading; not stored"),
-                      field("idempotency_key", &Entry::idempotency_key), field("request_id", &Entry::request_id),
-                      field("metadata", &Entry::metadata), field("actor", &Entry::actor),
-                      field("created_at", &Entry::created_at), field("hash", &Entry::hash)};
+                      field("idempotency_key", &Entry::idempotency_key),
+                      field("request_id", &Entry::request_id),
+                      field("metadata", &Entry::metadata),
+                      field("actor", &Entry::actor),
+                      field("created_at", &Entry::created_at),
+                      field("hash", &Entry::hash)};
   }
 };
 
@@ -41,8 +45,9 @@ struct Purchase {
   std::int64_t amount = 0;
   std::optional<std::string> reference, idempotency_key;
   static constexpr auto fields() {
-    return std::tuple{field("org", &Purchase::org, "slug or id"), field("amount", &Purchase::amount, "credits, > 0"),
-                      field("reference", &Purchase::reference), field("idempotency_key", &Purchase::idempotency_key)};
+    return std::tuple{
+        field("org", &Purchase::org, "slug or id"), field("amount", &Purchase::amount, "credits, > 0"),
+        field("reference", &Purchase::reference), field("idempotency_key", &Purchase::idempotency_key)};
   }
 };
 // POST /orgs/{org}/ledger/adjust
@@ -74,9 +79,10 @@ struct VerifyTable {
   bool ok = true;
   std::optional<std::string> fault;
   static constexpr auto fields() {
-    return std::tuple{field("org", &VerifyTable::org), field("table", &VerifyTable::table),
-                      field("rows", &VerifyTable::rows), field("head", &VerifyTable::head),
-                      field("ok", &VerifyTable::ok), field("fault", &VerifyTable::fault, "what was found, and where")};
+    return std::tuple{
+        field("org", &VerifyTable::org),   field("table", &VerifyTable::table),
+        field("rows", &VerifyTable::rows), field("head", &VerifyTable::head),
+        field("ok", &VerifyTable::ok),     field("fault", &VerifyTable::fault, "what was found, and where")};
   }
 };
 struct VerifyReport {
@@ -94,7 +100,8 @@ struct UsageEvent {
   std::optional<std::string> client_request_id;
   std::string agent, key_id, dialect, provider, model, status;
   std::optional<std::string> cause, completion;
-  std::int64_t input_tokens = 0, output_tokens = 0, cached_tokens = 0, cache_write_tokens = 0, reasoning_tokens = 0;
+  std::int64_t input_tokens = 0, output_tokens = 0, cached_tokens = 0, cache_write_tokens = 0,
+               reasoning_tokens = 0;
   std::string cost_usd;
   std::int64_t reserved = 0, credits_charged = 0, latency_ms = 0;
   std::optional<std::int64_t> first_byte_ms;
@@ -106,20 +113,35 @@ struct UsageEvent {
   std::string created_at;
   static constexpr auto fields() {
     using U = UsageEvent;
-    return std::tuple{field("request_id", &U::request_id), field("client_request_id", &U::client_request_id),
-                      field("agent", &U::agent), field("key_id", &U::key_id), field("dialect", &U::dialect),
-                      field("provider", &U::provider), field("model", &U::model),
+    return std::tuple{field("request_id", &U::request_id),
+                      field("client_request_id", &U::client_request_id),
+                      field("agent", &U::agent),
+                      field("key_id", &U::key_id),
+                      field("dialect", &U::dialect),
+                      field("provider", &U::provider),
+                      field("model", &U::model),
                       field("status", &U::status, "SUCCESS, ERROR, POLICY_BLOCKED or BUDGET_EXCEEDED"),
-                      field("cause", &U::cause), field("completion", &U::completion, "complete, partial or error"),
-                      field("input_tokens", &U::input_tokens), field("output_tokens", &U::output_tokens),
-                      field("cached_tokens", &U::cached_tokens), field("cache_write_tokens", &U::cache_write_tokens),
-                      field("reasoning_tokens", &U::reasoning_tokens), field("cost_usd", &U::cost_usd),
-                      field("reserved", &U::reserved), field("credits_charged", &U::credits_charged),
-                      field("latency_ms", &U::latency_ms), field("first_byte_ms", &U::first_byte_ms),
-                      field("attempts", &U::attempts), field("count", &U::count, "refusals folded into this event"),
-                      field("price_version", &U::price_version), field("flags", &U::flags),
-                      field("error_message", &U::error_message), field("session", &U::session),
-                      field("user", &U::user), field("tags", &U::tags), field("decision", &U::decision),
+                      field("cause", &U::cause),
+                      field("completion", &U::completion, "complete, partial or error"),
+                      field("input_tokens", &U::input_tokens),
+                      field("output_tokens", &U::output_tokens),
+                      field("cached_tokens", &U::cached_tokens),
+                      field("cache_write_tokens", &U::cache_write_tokens),
+                      field("reasoning_tokens", &U::reasoning_tokens),
+                      field("cost_usd", &U::cost_usd),
+                      field("reserved", &U::reserved),
+                      field("credits_charged", &U::credits_charged),
+                      field("latency_ms", &U::latency_ms),
+                      field("first_byte_ms", &U::first_byte_ms),
+                      field("attempts", &U::attempts),
+                      field("count", &U::count, "refusals folded into this event"),
+                      field("price_version", &U::price_version),
+                      field("flags", &U::flags),
+                      field("error_message", &U::error_message),
+                      field("session", &U::session),
+                      field("user", &U::user),
+                      field("tags", &U::tags),
+                      field("decision", &U::decision),
                       field("created_at", &U::created_at)};
   }
 };
@@ -132,10 +154,14 @@ struct BurnRate {
   std::optional<std::int64_t> balance;
   std::optional<std::int64_t> seconds_left;  // at the rate of the last 24 h
   static constexpr auto fields() {
-    return std::tuple{field("path", &BurnRate::path), field("last_24h", &BurnRate::last_24h, "credits"),
-                      field("last_7d", &BurnRate::last_7d, "credits"), field("calls_24h", &BurnRate::calls_24h),
-                      field("calls_7d", &BurnRate::calls_7d), field("balance", &BurnRate::balance),
-                      field("seconds_left", &BurnRate::seconds_left, "until the balance is gone at the 24 h rate")};
+    return std::tuple{
+        field("path", &BurnRate::path),
+        field("last_24h", &BurnRate::last_24h, "credits"),
+        field("last_7d", &BurnRate::last_7d, "credits"),
+        field("calls_24h", &BurnRate::calls_24h),
+        field("calls_7d", &BurnRate::calls_7d),
+        field("balance", &BurnRate::balance),
+        field("seconds_left", &BurnRate::seconds_left, "until the balance is gone at the 24 h rate")};
   }
 };
 struct UsageTop {
@@ -143,9 +169,11 @@ struct UsageTop {
   std::int64_t calls = 0, input_tokens = 0, output_tokens = 0, credits = 0;
   std::string cost_usd;
   static constexpr auto fields() {
-    return std::tuple{field("name", &UsageTop::name), field("calls", &UsageTop::calls),
+    return std::tuple{field("name", &UsageTop::name),
+                      field("calls", &UsageTop::calls),
                       field("input_tokens", &UsageTop::input_tokens),
-                      field("output_tokens", &UsageTop::output_tokens), field("credits", &UsageTop::credits),
+                      field("output_tokens", &UsageTop::output_tokens),
+                      field("credits", &UsageTop::credits),
                       field("cost_usd", &UsageTop::cost_usd)};
   }
 };
@@ -160,13 +188,21 @@ struct AuditRow {
   std::string created_at, hash;
   static constexpr auto fields() {
     using A = AuditRow;
-    return std::tuple{field("seq", &A::seq), field("id", &A::id), field("event_type", &A::event_type),
-                      field("resource_type", &A::resource_type), field("resource_id", &A::resource_id),
-                      field("resource_name", &A::resource_name), field("actor_kind", &A::actor_kind),
-                      field("actor", &A::actor), field("description", &A::description),
-                      field("metadata", &A::metadata), field("request_id", &A::request_id),
-                      field("correlation_id", &A::correlation_id), field("ip", &A::ip),
-                      field("created_at", &A::created_at), field("hash", &A::hash)};
+    return std::tuple{field("seq", &A::seq),
+                      field("id", &A::id),
+                      field("event_type", &A::event_type),
+                      field("resource_type", &A::resource_type),
+                      field("resource_id", &A::resource_id),
+                      field("resource_name", &A::resource_name),
+                      field("actor_kind", &A::actor_kind),
+                      field("actor", &A::actor),
+                      field("description", &A::description),
+                      field("metadata", &A::metadata),
+                      field("request_id", &A::request_id),
+                      field("correlation_id", &A::correlation_id),
+                      field("ip", &A::ip),
+                      field("created_at", &A::created_at),
+                      field("hash", &A::hash)};
   }
 };
 

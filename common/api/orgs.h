@@ -16,15 +16,22 @@ struct Org {
   std::int64_t version = 1;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Org::id), field("path", &Org::path), field("slug", &Org::slug),
-                      field("name", &Org::name), field("description", &Org::description),
-                      field("active", &Org::active),
-                      field("credits_per_usd", &Org::credits_per_usd, "fixed once the ledger has an entry"),
-                      field("overdraft", &Org::overdraft, "credits below zero that calls may use, or \"unlimited\""),
-                      field("owner", &Org::owner), field("billing_group_id", &Org::billing_group_id),
-                      field("frozen_at", &Org::frozen_at), field("frozen_reason", &Org::frozen_reason),
-                      field("version", &Org::version), field("created_at", &Org::created_at),
-                      field("updated_at", &Org::updated_at)};
+    return std::tuple{
+        field("id", &Org::id),
+        field("path", &Org::path),
+        field("slug", &Org::slug),
+        field("name", &Org::name),
+        field("description", &Org::description),
+        field("active", &Org::active),
+        field("credits_per_usd", &Org::credits_per_usd, "fixed once the ledger has an entry"),
+        field("overdraft", &Org::overdraft, "credits below zero that calls may use, or \"unlimited\""),
+        field("owner", &Org::owner),
+        field("billing_group_id", &Org::billing_group_id),
+        field("frozen_at", &Org::frozen_at),
+        field("frozen_reason", &Org::frozen_reason),
+        field("version", &Org::version),
+        field("created_at", &Org::created_at),
+        field("updated_at", &Org::updated_at)};
   }
 };
 
@@ -34,10 +41,11 @@ struct OrgCreate {
   std::optional<std::int64_t> credits_per_usd;
   std::optional<Json> overdraft;
   static constexpr auto fields() {
-    return std::tuple{field("name", &OrgCreate::name), field("slug", &OrgCreate::slug, "default: made from the name"),
-                      field("description", &OrgCreate::description),
-                      field("credits_per_usd", &OrgCreate::credits_per_usd, "1 to 1,000,000,000; default 100"),
-                      field("overdraft", &OrgCreate::overdraft, "a number of credits or \"unlimited\"; default 0")};
+    return std::tuple{
+        field("name", &OrgCreate::name), field("slug", &OrgCreate::slug, "default: made from the name"),
+        field("description", &OrgCreate::description),
+        field("credits_per_usd", &OrgCreate::credits_per_usd, "1 to 1,000,000,000; default 100"),
+        field("overdraft", &OrgCreate::overdraft, "a number of credits or \"unlimited\"; default 0")};
   }
 };
 
@@ -81,11 +89,17 @@ struct Unit {
   std::int64_t version = 1;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Unit::id), field("path", &Unit::path), field("slug", &Unit::slug),
-                      field("name", &Unit::name), field("description", &Unit::description),
-                      field("active", &Unit::active), field("frozen_at", &Unit::frozen_at),
-                      field("frozen_reason", &Unit::frozen_reason), field("version", &Unit::version),
-                      field("created_at", &Unit::created_at), field("updated_at", &Unit::updated_at)};
+    return std::tuple{field("id", &Unit::id),
+                      field("path", &Unit::path),
+                      field("slug", &Unit::slug),
+                      field("name", &Unit::name),
+                      field("description", &Unit::description),
+                      field("active", &Unit::active),
+                      field("frozen_at", &Unit::frozen_at),
+                      field("frozen_reason", &Unit::frozen_reason),
+                      field("version", &Unit::version),
+                      field("created_at", &Unit::created_at),
+                      field("updated_at", &Unit::updated_at)};
   }
 };
 // Also creates agents.
@@ -114,11 +128,16 @@ struct Agent {
   std::int64_t version = 1;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Agent::id), field("path", &Agent::path), field("slug", &Agent::slug),
-                      field("name", &Agent::name), field("description", &Agent::description),
+    return std::tuple{field("id", &Agent::id),
+                      field("path", &Agent::path),
+                      field("slug", &Agent::slug),
+                      field("name", &Agent::name),
+                      field("description", &Agent::description),
                       field("status", &Agent::status, "ACTIVE, DISABLED or BUDGET_EXHAUSTED"),
-                      field("frozen_at", &Agent::frozen_at), field("frozen_reason", &Agent::frozen_reason),
-                      field("version", &Agent::version), field("created_at", &Agent::created_at),
+                      field("frozen_at", &Agent::frozen_at),
+                      field("frozen_reason", &Agent::frozen_reason),
+                      field("version", &Agent::version),
+                      field("created_at", &Agent::created_at),
                       field("updated_at", &Agent::updated_at)};
   }
 };

@@ -16,18 +16,22 @@ struct Provider {
   bool shipped = false;
   std::int64_t version = 1;
   static constexpr auto fields() {
-    return std::tuple{field("name", &Provider::name), field("kind", &Provider::kind, "openai or mock"),
-                      field("base_url", &Provider::base_url),
-                      field("allow_private", &Provider::allow_private, "private and link-local addresses, and http"),
-                      field("ca_file", &Provider::ca_file), field("proxy", &Provider::proxy),
-                      field("no_proxy", &Provider::no_proxy),
-                      field("max_tokens_field", &Provider::max_tokens_field, "max_tokens or max_completion_tokens"),
-                      field("usage_in_stream", &Provider::usage_in_stream, "knows stream_options.include_usage"),
-                      field("connect_timeout_ms", &Provider::connect_timeout_ms),
-                      field("first_byte_timeout_ms", &Provider::first_byte_timeout_ms),
-                      field("idle_timeout_ms", &Provider::idle_timeout_ms),
-                      field("needs_credential", &Provider::needs_credential), field("shipped", &Provider::shipped),
-                      field("version", &Provider::version)};
+    return std::tuple{
+        field("name", &Provider::name),
+        field("kind", &Provider::kind, "openai or mock"),
+        field("base_url", &Provider::base_url),
+        field("allow_private", &Provider::allow_private, "private and link-local addresses, and http"),
+        field("ca_file", &Provider::ca_file),
+        field("proxy", &Provider::proxy),
+        field("no_proxy", &Provider::no_proxy),
+        field("max_tokens_field", &Provider::max_tokens_field, "max_tokens or max_completion_tokens"),
+        field("usage_in_stream", &Provider::usage_in_stream, "knows stream_options.include_usage"),
+        field("connect_timeout_ms", &Provider::connect_timeout_ms),
+        field("first_byte_timeout_ms", &Provider::first_byte_timeout_ms),
+        field("idle_timeout_ms", &Provider::idle_timeout_ms),
+        field("needs_credential", &Provider::needs_credential),
+        field("shipped", &Provider::shipped),
+        field("version", &Provider::version)};
   }
 };
 struct ProviderCreate {
@@ -36,7 +40,8 @@ struct ProviderCreate {
   std::optional<std::string> ca_file, max_tokens_field;
   std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
   static constexpr auto fields() {
-    return std::tuple{field("name", &ProviderCreate::name), field("kind", &ProviderCreate::kind),
+    return std::tuple{field("name", &ProviderCreate::name),
+                      field("kind", &ProviderCreate::kind),
                       field("base_url", &ProviderCreate::base_url),
                       field("allow_private", &ProviderCreate::allow_private),
                       field("usage_in_stream", &ProviderCreate::usage_in_stream),
@@ -71,9 +76,10 @@ struct PriceRow {
   std::string kind, price;
   std::int64_t unit = 1000;
   static constexpr auto fields() {
-    return std::tuple{field("kind", &PriceRow::kind, "input, cache_read, cache_write_5m, cache_write_1h, output, …"),
-                      field("price", &PriceRow::price, "USD, decimal text"),
-                      field("unit", &PriceRow::unit, "1, 1000 or 1000000")};
+    return std::tuple{
+        field("kind", &PriceRow::kind, "input, cache_read, cache_write_5m, cache_write_1h, output, …"),
+        field("price", &PriceRow::price, "USD, decimal text"),
+        field("unit", &PriceRow::unit, "1, 1000 or 1000000")};
   }
 };
 struct ModelPricing {
@@ -83,26 +89,32 @@ struct ModelPricing {
   std::int64_t version = 1;
   std::string source, as_of, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("provider", &ModelPricing::provider), field("model", &ModelPricing::model),
+    return std::tuple{field("provider", &ModelPricing::provider),
+                      field("model", &ModelPricing::model),
                       field("context_window", &ModelPricing::context_window),
                       field("max_output_tokens", &ModelPricing::max_output_tokens),
-                      field("prices", &ModelPricing::prices), field("version", &ModelPricing::version),
-                      field("source", &ModelPricing::source), field("as_of", &ModelPricing::as_of),
+                      field("prices", &ModelPricing::prices),
+                      field("version", &ModelPricing::version),
+                      field("source", &ModelPricing::source),
+                      field("as_of", &ModelPricing::as_of),
                       field("updated_at", &ModelPricing::updated_at)};
   }
 };
-// PUT /pricing/{provider}/{model}: USD per 1,000 tokens as decimal text. Replaces the model's prices as a new version.
+// PUT /pricing/{provider}/{model}: USD per 1,000 tokens as decimal text. Replaces the model's prices as a new
+// version.
 struct PricingPut {
   std::string input, output;
   std::optional<std::string> cache_read, cache_write_5m, cache_write_1h, reasoning, request, source;
   std::optional<std::int64_t> context_window, max_output_tokens;
   static constexpr auto fields() {
-    return std::tuple{field("input", &PricingPut::input), field("output", &PricingPut::output),
+    return std::tuple{field("input", &PricingPut::input),
+                      field("output", &PricingPut::output),
                       field("cache_read", &PricingPut::cache_read),
                       field("cache_write_5m", &PricingPut::cache_write_5m),
                       field("cache_write_1h", &PricingPut::cache_write_1h),
                       field("reasoning", &PricingPut::reasoning),
-                      field("request", &PricingPut::request, "USD per call"), field("source", &PricingPut::source),
+                      field("request", &PricingPut::request, "USD per call"),
+                      field("source", &PricingPut::source),
                       field("context_window", &PricingPut::context_window),
                       field("max_output_tokens", &PricingPut::max_output_tokens)};
   }
@@ -120,10 +132,14 @@ struct Status {
   std::vector<std::string> quarantined;
   std::string state_dir;
   static constexpr auto fields() {
-    return std::tuple{field("version", &Status::version), field("api_major", &Status::api_major),
-                      field("pid", &Status::pid), field("uptime_s", &Status::uptime_s),
-                      field("gateway", &Status::gateway), field("orgs", &Status::orgs),
-                      field("inflight", &Status::inflight), field("quarantined", &Status::quarantined),
+    return std::tuple{field("version", &Status::version),
+                      field("api_major", &Status::api_major),
+                      field("pid", &Status::pid),
+                      field("uptime_s", &Status::uptime_s),
+                      field("gateway", &Status::gateway),
+                      field("orgs", &Status::orgs),
+                      field("inflight", &Status::inflight),
+                      field("quarantined", &Status::quarantined),
                       field("state_dir", &Status::state_dir)};
   }
 };

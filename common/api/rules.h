@@ -18,9 +18,11 @@ struct Policy {
   std::int64_t version = 1;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Policy::id), field("path", &Policy::path, "what it hangs on"),
+    return std::tuple{field("id", &Policy::id),
+                      field("path", &Policy::path, "what it hangs on"),
                       field("key_id", &Policy::key_id, "set when it hangs on a key of that agent"),
-                      field("name", &Policy::name), field("allow_models", &Policy::allow_models, "globs; null = all"),
+                      field("name", &Policy::name),
+                      field("allow_models", &Policy::allow_models, "globs; null = all"),
                       field("deny_models", &Policy::deny_models, "globs"),
                       field("providers", &Policy::providers, "allowed providers; null = all"),
                       field("costly", &Policy::costly, "costly request features that are allowed"),
@@ -31,7 +33,8 @@ struct Policy {
                       field("parallel", &Policy::parallel, "calls at once, shared by all below"),
                       field("clamp", &Policy::clamp, "lower the max tokens to what fits; on unless false"),
                       field("reserve", &Policy::reserve, "worst-case or estimate"),
-                      field("version", &Policy::version), field("created_at", &Policy::created_at),
+                      field("version", &Policy::version),
+                      field("created_at", &Policy::created_at),
                       field("updated_at", &Policy::updated_at)};
   }
 };
@@ -45,15 +48,20 @@ struct PolicyCreate {
   std::optional<bool> clamp;
   std::optional<std::string> reserve;
   static constexpr auto fields() {
-    return std::tuple{field("path", &PolicyCreate::path), field("key_id", &PolicyCreate::key_id),
+    return std::tuple{field("path", &PolicyCreate::path),
+                      field("key_id", &PolicyCreate::key_id),
                       field("name", &PolicyCreate::name, "default: \"default\""),
                       field("allow_models", &PolicyCreate::allow_models),
-                      field("deny_models", &PolicyCreate::deny_models), field("providers", &PolicyCreate::providers),
+                      field("deny_models", &PolicyCreate::deny_models),
+                      field("providers", &PolicyCreate::providers),
                       field("costly", &PolicyCreate::costly),
                       field("max_input_tokens", &PolicyCreate::max_input_tokens),
-                      field("max_output_tokens", &PolicyCreate::max_output_tokens), field("rpm", &PolicyCreate::rpm),
-                      field("tpm", &PolicyCreate::tpm), field("parallel", &PolicyCreate::parallel),
-                      field("clamp", &PolicyCreate::clamp), field("reserve", &PolicyCreate::reserve)};
+                      field("max_output_tokens", &PolicyCreate::max_output_tokens),
+                      field("rpm", &PolicyCreate::rpm),
+                      field("tpm", &PolicyCreate::tpm),
+                      field("parallel", &PolicyCreate::parallel),
+                      field("clamp", &PolicyCreate::clamp),
+                      field("reserve", &PolicyCreate::reserve)};
   }
 };
 struct PolicyPatch {
@@ -63,12 +71,18 @@ struct PolicyPatch {
   Patch<bool> clamp;
   Patch<std::string> reserve;
   static constexpr auto fields() {
-    return std::tuple{field("name", &PolicyPatch::name), field("allow_models", &PolicyPatch::allow_models),
-                      field("deny_models", &PolicyPatch::deny_models), field("providers", &PolicyPatch::providers),
-                      field("costly", &PolicyPatch::costly), field("max_input_tokens", &PolicyPatch::max_input_tokens),
-                      field("max_output_tokens", &PolicyPatch::max_output_tokens), field("rpm", &PolicyPatch::rpm),
-                      field("tpm", &PolicyPatch::tpm), field("parallel", &PolicyPatch::parallel),
-                      field("clamp", &PolicyPatch::clamp), field("reserve", &PolicyPatch::reserve)};
+    return std::tuple{field("name", &PolicyPatch::name),
+                      field("allow_models", &PolicyPatch::allow_models),
+                      field("deny_models", &PolicyPatch::deny_models),
+                      field("providers", &PolicyPatch::providers),
+                      field("costly", &PolicyPatch::costly),
+                      field("max_input_tokens", &PolicyPatch::max_input_tokens),
+                      field("max_output_tokens", &PolicyPatch::max_output_tokens),
+                      field("rpm", &PolicyPatch::rpm),
+                      field("tpm", &PolicyPatch::tpm),
+                      field("parallel", &PolicyPatch::parallel),
+                      field("clamp", &PolicyPatch::clamp),
+                      field("reserve", &PolicyPatch::reserve)};
   }
 };
 
@@ -77,8 +91,8 @@ struct RateLimit {
   std::string path;
   std::optional<std::int64_t> rpm, tpm, parallel;
   static constexpr auto fields() {
-    return std::tuple{field("path", &RateLimit::path), field("rpm", &RateLimit::rpm), field("tpm", &RateLimit::tpm),
-                      field("parallel", &RateLimit::parallel)};
+    return std::tuple{field("path", &RateLimit::path), field("rpm", &RateLimit::rpm),
+                      field("tpm", &RateLimit::tpm), field("parallel", &RateLimit::parallel)};
   }
 };
 struct EffectivePolicy {
@@ -93,14 +107,18 @@ struct EffectivePolicy {
   std::string reserve;
   std::vector<std::string> sources;  // "acme/prod: default"
   static constexpr auto fields() {
-    return std::tuple{field("path", &EffectivePolicy::path),
-                      field("allow_models", &EffectivePolicy::allow_models, "a model must match one of every list"),
-                      field("deny_models", &EffectivePolicy::deny_models),
-                      field("providers", &EffectivePolicy::providers), field("costly", &EffectivePolicy::costly),
-                      field("max_input_tokens", &EffectivePolicy::max_input_tokens),
-                      field("max_output_tokens", &EffectivePolicy::max_output_tokens),
-                      field("rates", &EffectivePolicy::rates), field("clamp", &EffectivePolicy::clamp),
-                      field("reserve", &EffectivePolicy::reserve), field("sources", &EffectivePolicy::sources)};
+    return std::tuple{
+        field("path", &EffectivePolicy::path),
+        field("allow_models", &EffectivePolicy::allow_models, "a model must match one of every list"),
+        field("deny_models", &EffectivePolicy::deny_models),
+        field("providers", &EffectivePolicy::providers),
+        field("costly", &EffectivePolicy::costly),
+        field("max_input_tokens", &EffectivePolicy::max_input_tokens),
+        field("max_output_tokens", &EffectivePolicy::max_output_tokens),
+        field("rates", &EffectivePolicy::rates),
+        field("clamp", &EffectivePolicy::clamp),
+        field("reserve", &EffectivePolicy::reserve),
+        field("sources", &EffectivePolicy::sources)};
   }
 };
 
@@ -116,14 +134,20 @@ struct Budget {
   std::int64_t version = 1;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("id", &Budget::id), field("path", &Budget::path), field("key_id", &Budget::key_id),
+    return std::tuple{field("id", &Budget::id),
+                      field("path", &Budget::path),
+                      field("key_id", &Budget::key_id),
                       field("period", &Budget::period, "DAILY, MONTHLY or TOTAL"),
                       field("limit", &Budget::limit, "credits"),
                       field("limit_usd", &Budget::limit_usd, "as it was set, when set in USD"),
-                      field("auto_disable", &Budget::auto_disable), field("spent", &Budget::spent),
-                      field("held", &Budget::held), field("left", &Budget::left),
-                      field("resets_at", &Budget::resets_at), field("version", &Budget::version),
-                      field("created_at", &Budget::created_at), field("updated_at", &Budget::updated_at)};
+                      field("auto_disable", &Budget::auto_disable),
+                      field("spent", &Budget::spent),
+                      field("held", &Budget::held),
+                      field("left", &Budget::left),
+                      field("resets_at", &Budget::resets_at),
+                      field("version", &Budget::version),
+                      field("created_at", &Budget::created_at),
+                      field("updated_at", &Budget::updated_at)};
   }
 };
 // POST /budgets: exactly one of limit and limit_usd.
@@ -133,9 +157,10 @@ struct BudgetCreate {
   std::optional<std::int64_t> limit;
   std::optional<bool> auto_disable;
   static constexpr auto fields() {
-    return std::tuple{field("path", &BudgetCreate::path), field("period", &BudgetCreate::period),
-                      field("key_id", &BudgetCreate::key_id), field("limit_usd", &BudgetCreate::limit_usd),
-                      field("limit", &BudgetCreate::limit), field("auto_disable", &BudgetCreate::auto_disable)};
+    return std::tuple{
+        field("path", &BudgetCreate::path),     field("period", &BudgetCreate::period),
+        field("key_id", &BudgetCreate::key_id), field("limit_usd", &BudgetCreate::limit_usd),
+        field("limit", &BudgetCreate::limit),   field("auto_disable", &BudgetCreate::auto_disable)};
   }
 };
 struct BudgetPatch {

@@ -43,7 +43,7 @@ Result<domain::Org> apply(store::Transaction& tx, const api::OrgPatch& patch,
   auto found = store::find_org(tx.connection());
   if (!found) return std::unexpected(found.error());
   if (!*found) return fail(Code::not_found, "the org is gone");
-  const domain::Org before = std::move(**found);
+  domain::Org before = std::move(**found);
   if (auto ok = check_version(if_match, before.version, "org"); !ok) return std::unexpected(ok.error());
   domain::Org org = before;
   if (patch.name) org.name = *patch.name;

@@ -184,7 +184,7 @@ Answer change_unit(Request& request) {
     auto found = Kind::find(tx.connection(), id);
     if (!found) return std::unexpected(found.error());
     if (!*found) return fail(Code::not_found, fmt::format("{} was deleted in the meantime", path));
-    const auto before = **found;
+    auto before = **found;
     if (auto ok = check_version(if_match, before.version, level_noun(Kind::level)); !ok) {
       return std::unexpected(ok.error());
     }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 namespace govctl::domain {
 namespace {
@@ -67,21 +66,6 @@ std::int64_t fitting_output(const Demand& demand, std::int64_t room) {
 
 std::string_view cause_word(Cause cause) { return causes[static_cast<std::size_t>(cause)].word; }
 CallStatus status_of(Cause cause) { return causes[static_cast<std::size_t>(cause)].status; }
-
-std::string decision_json(const Refusal& refusal) {
-  nlohmann::ordered_json json;
-  if (!refusal.path.empty()) json["path"] = refusal.path;
-  if (refusal.limit) json["limit"] = *refusal.limit;
-  if (refusal.spent) json["spent"] = *refusal.spent;
-  if (refusal.held) json["held"] = *refusal.held;
-  if (refusal.needed) json["needed"] = *refusal.needed;
-  if (refusal.resets_at) json["resets_at"] = rfc3339(*refusal.resets_at);
-  if (refusal.retry_after_s) json["retry_after_s"] = *refusal.retry_after_s;
-  if (!refusal.parameter.empty()) json["parameter"] = refusal.parameter;
-  if (!refusal.next.empty()) json["next"] = refusal.next;
-  // A model's name may have been cut in the middle of a character.
-  return json.is_null() ? std::string{} : json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 std::optional<Credits> Demand::hold(std::int64_t output) const {
   const auto cost = worst_case(*price, input_tokens, output, choices);
@@ -158,8 +142,8 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   }
   std::optional<std::int64_t> output = ask.max_tokens;
   if (!output && rules.max_output_tokens) output = rules.max_output_tokens->value;
-  if (price.max_output_tokens)
-    output = std::min(output.value_or(*price.max_output_tokens), *price.max_output_tokens);
+  if (price.max_output_tokens && (!output || *output > *price.max_output_tokens))
+    output = price.max_output_tokens;
   if (!output) {
     auto refusal =
         refuse(Cause::output_tokens,

@@ -1,6 +1,6 @@
 #pragma once
-// Whether one call may go, and what it holds (30-ledger.md "One call"). Pure: the tenant fills in the figures under its
-// mutex, calls decide(), and applies the answer in the same step.
+// Whether one call may go, and what it holds (30-ledger.md "One call"). Pure: the tenant fills in the figures
+// under its mutex, calls decide(), and applies the answer in the same step.
 
 #include <array>
 #include <cstdint>
@@ -17,10 +17,10 @@ namespace govctl::domain {
 
 // What a request asks for: facts read from its body, which stays untouched.
 struct Ask {
-  std::string model;               // as the client wrote it
-  std::int64_t text_bytes = 0;     // of the JSON body, inline media not counted: an upper bound of its tokens
-  std::int64_t media_tokens = 0;   // an upper bound for inline media
-  bool whole_context = false;      // refers to content that is not in the body: held at the context window
+  std::string model;              // as the client wrote it
+  std::int64_t text_bytes = 0;    // of the JSON body, inline media not counted: an upper bound of its tokens
+  std::int64_t media_tokens = 0;  // an upper bound for inline media
+  bool whole_context = false;     // refers to content that is not in the body: held at the context window
   std::optional<std::int64_t> max_tokens;
   std::int64_t choices = 1;
   bool stream = false;
@@ -28,16 +28,16 @@ struct Ask {
 };
 
 enum class Cause : std::uint8_t {
-  bad_request,        // a fault in the body that is the client's
+  bad_request,  // a fault in the body that is the client's
   unknown_provider,
   no_price,
   no_credential,
-  inactive,           // org, workspace, group or agent
+  inactive,  // org, workspace, group or agent
   frozen,
   model_denied,
   provider_denied,
   input_tokens,
-  output_tokens,      // the max output is unknown or below what a policy demands
+  output_tokens,  // the max output is unknown or below what a policy demands
   costly_feature,
   rpm,
   tpm,
@@ -45,7 +45,7 @@ enum class Cause : std::uint8_t {
   credits,
   budget,
   key_limit,
-  unavailable,        // the ledger cannot be written
+  unavailable,  // the ledger cannot be written
 };
 std::string_view cause_word(Cause cause);
 // POLICY_BLOCKED, or BUDGET_EXCEEDED for money.
@@ -61,8 +61,6 @@ struct Refusal {
   std::optional<std::int64_t> retry_after_s;
   std::string parameter;  // the field of the body, for bad_request
 };
-// The figures as a JSON object in text, for the usage event.
-std::string decision_json(const Refusal& refusal);
 
 // What the call would hold: after rules, before money.
 struct Demand {
@@ -71,7 +69,7 @@ struct Demand {
   std::int64_t input_tokens = 0;   // worst case (or the estimate, where the policy prefers it)
   std::int64_t output_tokens = 0;  // for each choice
   std::int64_t choices = 1;
-  std::int64_t rate_tokens = 0;    // what counts against tpm until the call is settled
+  std::int64_t rate_tokens = 0;  // what counts against tpm until the call is settled
   bool may_clamp = false;
   std::int64_t clamp_floor = 256;  // never below this
   // The worst case in credits at `output` tokens; empty when it overflows.
@@ -93,7 +91,9 @@ struct MoneyLine {
   std::int64_t held = 0;
   std::uint64_t meter = 0;  // identity of what runs out, for queueing fairly
   [[nodiscard]] std::int64_t room() const { return limit - spent - held; }
-  [[nodiscard]] std::int64_t room_when_settled() const { return limit - spent; }  // if calls in flight cost nothing
+  [[nodiscard]] std::int64_t room_when_settled() const {
+    return limit - spent;
+  }  // if calls in flight cost nothing
 };
 
 struct RateLine {
@@ -101,8 +101,8 @@ struct RateLine {
   Level level = Level::org;
   std::int64_t limit = 0;
   std::int64_t used = 0;
-  std::int64_t adds = 1;               // what this call adds
-  std::int64_t retry_after_s = 1;      // until enough has left the window
+  std::int64_t adds = 1;           // what this call adds
+  std::int64_t retry_after_s = 1;  // until enough has left the window
 };
 
 template <class T, std::size_t capacity>
@@ -118,11 +118,11 @@ using RateLines = Lines<RateLine, 16>;    // three rates on five levels
 
 struct Decision {
   enum class Kind { admit, wait, refuse_rate, refuse_money } kind = Kind::admit;
-  Credits hold;                     // admit
-  std::int64_t output_tokens = 0;   // admit: what the upstream may produce for each choice
+  Credits hold;                    // admit
+  std::int64_t output_tokens = 0;  // admit: what the upstream may produce for each choice
   bool clamped = false;
-  const RateLine* rate = nullptr;   // refuse_rate
-  const MoneyLine* money = nullptr; // wait, refuse_money: what has no room
+  const RateLine* rate = nullptr;    // refuse_rate
+  const MoneyLine* money = nullptr;  // wait, refuse_money: what has no room
   Credits needed;
 };
 // `last`: waiting is over; admit, clamp or refuse.

@@ -13,8 +13,12 @@ using std::chrono::sys_days;
 using std::chrono::sys_time;
 using std::chrono::year_month_day;
 
-Timestamp at_midnight(sys_days day) { return Timestamp{sys_time<microseconds>{day}.time_since_epoch().count()}; }
-sys_days day_of(Timestamp at) { return std::chrono::floor<days>(sys_time<microseconds>{microseconds{at.micros}}); }
+Timestamp at_midnight(sys_days day) {
+  return Timestamp{sys_time<microseconds>{day}.time_since_epoch().count()};
+}
+sys_days day_of(Timestamp at) {
+  return std::chrono::floor<days>(sys_time<microseconds>{microseconds{at.micros}});
+}
 }  // namespace
 
 std::string_view period_word(Period period) { return period_words[static_cast<std::size_t>(period)]; }
@@ -27,24 +31,28 @@ std::optional<Period> parse_period(std::string_view word) {
 
 Timestamp period_start(Period period, Timestamp at) {
   switch (period) {
-    case Period::daily: return at_midnight(day_of(at));
+    case Period::daily:
+      return at_midnight(day_of(at));
     case Period::monthly: {
       const year_month_day date{day_of(at)};
       return at_midnight(sys_days{date.year() / date.month() / 1});
     }
-    case Period::total: break;
+    case Period::total:
+      break;
   }
   return Timestamp{0};
 }
 
 std::optional<Timestamp> period_end(Period period, Timestamp at) {
   switch (period) {
-    case Period::daily: return at_midnight(day_of(at) + days{1});
+    case Period::daily:
+      return at_midnight(day_of(at) + days{1});
     case Period::monthly: {
       const year_month_day date{day_of(at)};
       return at_midnight(sys_days{(date.year() / date.month() + std::chrono::months{1}) / 1});
     }
-    case Period::total: break;
+    case Period::total:
+      break;
   }
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// What administrators declare: the rows of an org's hierarchy and rules, and the platform's providers and prices.
+// What administrators declare: the rows of an org's hierarchy and rules, and the platform's providers and
+// prices.
 
 #include <array>
 #include <cstdint>

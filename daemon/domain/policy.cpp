@@ -49,7 +49,8 @@ Result<void> check_glob(std::string_view pattern) {
 
 namespace {
 
-void take_minimum(std::optional<Sourced>& rule, const std::optional<std::int64_t>& value, const std::string& source) {
+void take_minimum(std::optional<Sourced>& rule, const std::optional<std::int64_t>& value,
+                  const std::string& source) {
   if (value && (!rule || *value < rule->value)) rule = Sourced{*value, source};
 }
 
@@ -94,8 +95,9 @@ std::string model_refusal(const Rules& rules, std::string_view provider, std::st
   const auto matches = [&](const std::string& glob) { return model_match(glob, provider, model); };
   for (const auto& list : rules.allow_models) {
     if (!std::ranges::any_of(list.globs, matches)) {
-      return list.globs.empty() ? fmt::format("policy {} allows no model", list.source)
-                                : fmt::format("policy {} allows {} only", list.source, fmt::join(list.globs, ", "));
+      return list.globs.empty()
+                 ? fmt::format("policy {} allows no model", list.source)
+                 : fmt::format("policy {} allows {} only", list.source, fmt::join(list.globs, ", "));
     }
   }
   for (const auto& list : rules.deny_models) {

@@ -49,7 +49,8 @@ struct PolicyAt {
 };
 Rules merge(const std::vector<PolicyAt>& chain);
 
-// Why a model or provider is not allowed: the sentence's middle, "acme/prod: default allows gpt-4o* only". Empty: allowed.
+// Why a model or provider is not allowed: the sentence's middle, "acme/prod: default allows gpt-4o* only".
+// Empty: allowed.
 std::string model_refusal(const Rules& rules, std::string_view provider, std::string_view model);
 
 }  // namespace govctl::domain

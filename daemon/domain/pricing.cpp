@@ -9,7 +9,8 @@ constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
 bool all_digits(std::string_view text) { return !text.empty() && std::ranges::all_of(text, digit); }
 
-const ModelPrice* exact(const std::vector<ModelPrice>& rows, std::string_view provider, std::string_view model) {
+const ModelPrice* exact(const std::vector<ModelPrice>& rows, std::string_view provider,
+                        std::string_view model) {
   const auto found = std::ranges::find_if(
       rows, [&](const ModelPrice& row) { return row.model == model && row.provider == provider; });
   return found == rows.end() ? nullptr : &*found;
@@ -26,14 +27,18 @@ PriceKind wider(PriceKind kind) {
     case PriceKind::cache_read:
     case PriceKind::cache_write_5m:
     case PriceKind::audio_in:
-    case PriceKind::image: return PriceKind::input;
-    case PriceKind::cache_write_1h: return PriceKind::cache_write_5m;
+    case PriceKind::image:
+      return PriceKind::input;
+    case PriceKind::cache_write_1h:
+      return PriceKind::cache_write_5m;
     case PriceKind::reasoning:
-    case PriceKind::audio_out: return PriceKind::output;
+    case PriceKind::audio_out:
+      return PriceKind::output;
     case PriceKind::input:
     case PriceKind::output:
     case PriceKind::request:
-    case PriceKind::search: break;
+    case PriceKind::search:
+      break;
   }
   return kind;
 }
@@ -41,7 +46,9 @@ PriceKind wider(PriceKind kind) {
 // The dearest of `kinds` for one token; units differ, so they are compared as price x 10^6 / unit.
 KindPrice dearest(const ModelPrice& row, std::initializer_list<PriceKind> kinds) {
   KindPrice best;
-  const auto per_token = [](const KindPrice& price) { return Int128{price.price.e8()} * (1'000'000 / price.unit); };
+  const auto per_token = [](const KindPrice& price) {
+    return Int128{price.price.e8()} * (1'000'000 / price.unit);
+  };
   for (const PriceKind kind : kinds) {
     const KindPrice price = price_of(row, kind);
     if (per_token(price) > per_token(best)) best = price;
@@ -70,7 +77,8 @@ std::string_view without_date(std::string_view model) {
   return model;
 }
 
-const ModelPrice* find_price(const std::vector<ModelPrice>& rows, std::string_view provider, std::string_view model) {
+const ModelPrice* find_price(const std::vector<ModelPrice>& rows, std::string_view provider,
+                             std::string_view model) {
   if (const auto* row = exact(rows, provider, model)) return row;
   const std::string_view base = without_date(model);
   return base == model ? nullptr : exact(rows, provider, base);

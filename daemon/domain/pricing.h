@@ -7,8 +7,10 @@
 
 namespace govctl::domain {
 
-// The row whose model is `model`, else `model` without its date suffix (-2024-08-06, -20240806, -0613); null: no price.
-const ModelPrice* find_price(const std::vector<ModelPrice>& rows, std::string_view provider, std::string_view model);
+// The row whose model is `model`, else `model` without its date suffix (-2024-08-06, -20240806, -0613); null:
+// no price.
+const ModelPrice* find_price(const std::vector<ModelPrice>& rows, std::string_view provider,
+                             std::string_view model);
 // `model` without its date suffix, or `model` itself.
 std::string_view without_date(std::string_view model);
 
@@ -19,8 +21,8 @@ KindPrice price_of(const ModelPrice& row, PriceKind kind);
 // What `usage` costs. Empty when a figure is out of range: an upstream fault.
 std::optional<Cost> cost_of(const ModelPrice& row, const Usage& usage);
 
-// The dearest a call can be: every input token at the dearest input kind, every output token at the dearest output kind,
-// `choices` times the output, and the fee per request.
+// The dearest a call can be: every input token at the dearest input kind, every output token at the dearest
+// output kind, `choices` times the output, and the fee per request.
 std::optional<Cost> worst_case(const ModelPrice& row, std::int64_t input_tokens, std::int64_t output_tokens,
                                std::int64_t choices);
 

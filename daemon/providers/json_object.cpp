@@ -58,7 +58,8 @@ class Scanner {
       if (at_ == end_ || *at_ != '"' || !string()) return false;
       const std::string_view name(key + 1, static_cast<std::size_t>(at_ - key) - 2);
       blanks();
-      if (at_ == end_ || *at_++ != ':') return false;
+      if (at_ == end_ || *at_ != ':') return false;
+      ++at_;
       blanks();
       const char* const start = at_;
       if (!value(depth + 1)) return false;

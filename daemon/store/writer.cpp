@@ -111,8 +111,8 @@ class Worker {
     while (!files_.empty()) close_now(*files_.back(), lock);
   }
 
-  // Where calls come by the dozen, those that are about to arrive share the commit: each one costs its pages and its
-  // fsync once. A lone caller never waits here.
+  // Where calls come by the dozen, those that are about to arrive share the commit: each one costs its pages
+  // and its fsync once. A lone caller never waits here.
   void gather(const File::Schedule& schedule, std::unique_lock<std::mutex>& lock) {
     if (last_batch_ < gather_from || stop_) return;
     const auto enough = [&] { return stop_ || schedule.closing || schedule.queue.size() >= last_batch_ * 2; };
@@ -203,7 +203,7 @@ class Worker {
   std::vector<std::pair<Done, Error>> refused_;
   bool stop_ = false;
 
-  std::size_t last_batch_ = 0;    // the thread's own, as what follows
+  std::size_t last_batch_ = 0;  // the thread's own, as what follows
   std::vector<Operation> batch_;
   std::vector<Result<void>> results_;
   std::thread thread_;  // last: it starts when the rest is there

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/telemetry/log.h"
+#include "daemon/tenant/decision.h"
 #include "daemon/tenant/state.h"
 
 namespace govctl::tenant {
@@ -441,7 +442,7 @@ asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refus
   event.status = domain::status_of(refusal.cause);
   event.cause = domain::cause_word(refusal.cause);
   event.error_message = refusal.message;
-  event.decision = domain::decision_json(refusal);
+  event.decision = decision_json(refusal);
 
   const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
   {

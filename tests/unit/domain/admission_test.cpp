@@ -1,7 +1,6 @@
 #include "daemon/domain/admission.h"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace govctl;
 using namespace govctl::domain;
@@ -23,7 +22,7 @@ struct Rig {
   Demand demand;
   RateLines rates;
   MoneyLines money;
-  Rig(std::int64_t input = 100, std::int64_t output = 1000) {
+  explicit Rig(std::int64_t input = 100, std::int64_t output = 1000) {
     demand.price = &price;
     demand.credits_per_usd = 1'000'000;
     demand.input_tokens = input;
@@ -329,23 +328,15 @@ TEST_CASE("a refusal for money names limit, spent, held and reset") {
         "the DAILY budget of acme/prod does not cover this call: it needs up to 20 credits; limit 100, spent "
         "60, held 30; "
         "it resets at 2026-11-22T00:00:00Z");
-  const auto json = nlohmann::json::parse(decision_json(refusal));
-  CHECK(json["limit"] == 100);
-  CHECK(json["spent"] == 60);
-  CHECK(json["held"] == 30);
-  CHECK(json["needed"] == 20);
-  CHECK(json["resets_at"] == "2026-11-22T00:00:00.000000Z");
+  CHECK(refusal.limit == 100);
+  CHECK(refusal.spent == 60);
+  CHECK(refusal.held == 30);
+  CHECK(refusal.needed == 20);
+  CHECK(refusal.resets_at == parse_rfc3339("2026-11-22T00:00:00Z"));
   line.period = Period::total;
   CHECK_FALSE(money_refusal(line, Credits::of(20), "acme/prod", now).resets_at);
   line.cause = Cause::credits;
   CHECK(money_refusal(line, Credits::of(20), "acme", now).next == "govctl ledger purchase acme N");
-}
-
-TEST_CASE("the figures of a refusal are JSON whatever bytes they hold") {
-  Refusal refusal;
-  CHECK(decision_json(refusal).empty());
-  refusal.next = "govctl pricing set openai \xff\xc3";
-  CHECK(nlohmann::json::accept(decision_json(refusal)));
 }
 
 TEST_CASE("money is BUDGET_EXCEEDED, everything else POLICY_BLOCKED, but for what is ours") {

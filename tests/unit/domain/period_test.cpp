@@ -48,7 +48,7 @@ TEST_CASE("a day begins at 00:00 UTC and a month on its first") {
 }
 
 TEST_CASE("an instant lies in its period, and the next one begins where it ends") {
-  for (std::int64_t second = 1'700'000'000; second < 1'900'000'000; second += 86'399 * 7) {
+  for (std::int64_t second = 1'700'000'000; second < 1'900'000'000; second += std::int64_t{86'399} * 7) {
     const Timestamp now{second * 1'000'000};
     for (const Period period : {Period::daily, Period::monthly}) {
       const Timestamp start = period_start(period, now);

@@ -193,8 +193,7 @@ Pool& Client::State::pool_of(const Upstream& upstream) {
   return pools.try_emplace(key).first->second;
 }
 
-// --- Dialling
-// ------------------------------------------------------------------------------------------------------
+// -- Dialling --
 
 asio::awaitable<Result<std::vector<asio::ip::address>>> Client::State::addresses(const Upstream& upstream,
                                                                                  Sending& sending,
@@ -249,8 +248,7 @@ asio::awaitable<Result<std::unique_ptr<UpstreamConnection>>> Client::State::dial
   co_return connection;
 }
 
-// --- Sending
-// -------------------------------------------------------------------------------------------------------
+// -- Sending --
 
 asio::awaitable<std::expected<std::unique_ptr<UpstreamResponse>, SendFault>> Client::send(
     const Upstream& upstream, UpstreamRequest request, std::function<void()>* cancel_slot) {

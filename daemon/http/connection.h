@@ -21,6 +21,9 @@ namespace govctl::http {
 
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>;
 
+// An unread body up to this size is read and forgotten, so that the connection can be kept.
+constexpr std::size_t small_body = std::size_t{64} << 10;
+
 class Connection;
 
 // What all connections of a server share. Any thread.
@@ -154,6 +157,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Answer answer_ = Answer::none;
   Body body_ = Body::none;
   bool refused_;
+  bool http10_ = false;
+  bool chunked_request_ = false;
   bool idle_ = false;
   bool keep_alive_ = false;
   bool chunked_answer_ = false;

@@ -176,8 +176,7 @@ Server::~Server() {
   state_->close_all();
 }
 
-// --- Listening
-// -----------------------------------------------------------------------------------------------------
+// -- Listening --
 
 Result<std::uint16_t> Server::listen_tcp(const std::string& address, std::uint16_t port) {
   boost::system::error_code parse_error;
@@ -278,8 +277,7 @@ Result<void> Server::State::listen_on(Descriptor fd, std::string path) {
   return {};
 }
 
-// --- Accepting
-// -----------------------------------------------------------------------------------------------------
+// -- Accepting --
 
 asio::awaitable<void> Server::State::accept(std::shared_ptr<State> state, std::shared_ptr<Listener> listener) {
   asio::steady_timer pause(state->loops.front()->context);
@@ -320,8 +318,7 @@ bool Server::State::accept_some(int listening) {
   return true;
 }
 
-// --- Ending
-// --------------------------------------------------------------------------------------------------------
+// -- Ending --
 
 void Server::State::stop_listening() {
   shared->stopping.store(true);

@@ -163,8 +163,7 @@ asio::awaitable<bool> UpstreamConnection::ready(bool to_write, Duration patience
   co_return !error && !closed_;
 }
 
-// --- Dialling
-// ------------------------------------------------------------------------------------------------------
+// -- Dialling --
 
 asio::awaitable<Result<void>> UpstreamConnection::connect(asio::ip::address address, std::uint16_t port,
                                                           Duration patience) {
@@ -208,8 +207,7 @@ asio::awaitable<Result<void>> UpstreamConnection::handshake(const std::string& c
   }
 }
 
-// --- The request
-// ---------------------------------------------------------------------------------------------------
+// -- The request --
 
 asio::awaitable<Result<void>> UpstreamConnection::write(std::string_view head, std::string_view body,
                                                         Duration patience) {
@@ -266,8 +264,7 @@ UpstreamConnection::Push UpstreamConnection::push_tls(std::string_view& bytes) {
   return Push::done;
 }
 
-// --- The response
-// --------------------------------------------------------------------------------------------------
+// -- The response --
 
 asio::awaitable<UpstreamConnection::Filled> UpstreamConnection::fill(Duration patience) {
   beast::flat_buffer& buffer = in_->buffer;
@@ -379,8 +376,7 @@ asio::awaitable<Result<std::string_view>> UpstreamConnection::read_body(Duration
   }
 }
 
-// --- Between requests
-// ----------------------------------------------------------------------------------------------
+// -- Between requests --
 
 bool UpstreamConnection::reusable() const {
   return !closed_ && whole_request_sent_ && in_->parser && in_->parser->is_done() &&

@@ -20,11 +20,11 @@ std::optional<Int128> parse_decimal(std::string_view text, int decimals, Int128 
       continue;
     }
     if (!digit(c)) return std::nullopt;
-    if (seen >= 0 && ++seen > decimals) {
+    if (seen == decimals) {  // further zeros say nothing
       if (c != '0') return std::nullopt;
-      --seen;
       continue;
     }
+    if (seen >= 0) ++seen;
     value = value * 10 + (c - '0');
     if (value > max) return std::nullopt;
   }

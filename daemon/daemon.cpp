@@ -77,6 +77,7 @@ class Loops {
 
   [[nodiscard]] std::vector<asio::io_context*> contexts() const {
     std::vector<asio::io_context*> all;
+    all.reserve(contexts_.size());
     for (const auto& context : contexts_) all.push_back(context.get());
     return all;
   }

@@ -137,7 +137,7 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
                fmt::format("the request asks for up to {} output tokens, and policy {} allows {}",
                            *ask.max_tokens, rules.max_output_tokens->source, rules.max_output_tokens->value));
     refusal.error().limit = rules.max_output_tokens->value;
-    refusal.error().needed = *ask.max_tokens;
+    refusal.error().needed = ask.max_tokens;
     return refusal;
   }
   std::optional<std::int64_t> output = ask.max_tokens;

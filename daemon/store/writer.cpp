@@ -20,8 +20,6 @@ namespace govctl::store {
 namespace {
 
 constexpr std::chrono::milliseconds idle_after{500};
-constexpr std::size_t gather_from = 4;
-constexpr std::chrono::microseconds gather_for{100};
 
 Error queue_full() {
   return Error{Code::unavailable, "too many changes are waiting to be written; try again", {}, {}};
@@ -105,18 +103,9 @@ class Worker {
       File& file = *ready_.front();
       ready_.pop_front();
       file.schedule.ready = false;
-      gather(file.schedule, lock);
       serve(file, lock);
     }
     while (!files_.empty()) close_now(*files_.back(), lock);
-  }
-
-  // Where calls come by the dozen, those that are about to arrive share the commit: each one costs its pages
-  // and its fsync once. A lone caller never waits here.
-  void gather(const File::Schedule& schedule, std::unique_lock<std::mutex>& lock) {
-    if (last_batch_ < gather_from || stop_) return;
-    const auto enough = [&] { return stop_ || schedule.closing || schedule.queue.size() >= last_batch_ * 2; };
-    wake_.wait_for(lock, gather_for, enough);
   }
 
   // One batch of the file's queue.
@@ -128,7 +117,6 @@ class Worker {
       return;
     }
     if (!schedule.queue.empty() || schedule.closing) make_ready(file);  // behind the other files
-    last_batch_ = batch_.size();
     lock.unlock();
     if (failed_) {
       results_.assign(batch_.size(), std::unexpected(stopping()));
@@ -203,8 +191,7 @@ class Worker {
   std::vector<std::pair<Done, Error>> refused_;
   bool stop_ = false;
 
-  std::size_t last_batch_ = 0;  // the thread's own, as what follows
-  std::vector<Operation> batch_;
+  std::vector<Operation> batch_;  // the thread's own
   std::vector<Result<void>> results_;
   std::thread thread_;  // last: it starts when the rest is there
 };

@@ -37,7 +37,7 @@ constexpr std::array table{
     Row{Cause::credits, 402, "insufficient_quota", "insufficient_credits", false, false},
     Row{Cause::budget, 402, "insufficient_quota", "budget_exceeded", false, false},
     Row{Cause::key_limit, 402, "insufficient_quota", "budget_exceeded", false, false},
-    Row{Cause::unavailable, 503, "server_error", "unavailable", true, false},
+    Row{Cause::unavailable, 503, "server_error", "unavailable", true, true},  // nothing was recorded to explain
 };
 constexpr bool in_order() {
   for (std::size_t i = 0; i < table.size(); ++i) {

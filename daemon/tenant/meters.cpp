@@ -61,9 +61,11 @@ void Meters::roll(Timestamp now) {
   if (new_month) month_start_ = month;
 }
 
-Timestamp Meters::charge_time(Timestamp now) {
+ChargeTime Meters::charge_time(Timestamp now) {
   roll(now);
-  return std::max(now, day_start_);
+  constexpr std::int64_t day = 86'400 * micros_per_second;
+  const bool stepped_back = now < day_start_ && day_start_.micros - now.micros <= day;
+  return {stepped_back ? day_start_ : now, day_start_, month_start_};
 }
 
 const Meter* Meters::find(const Uuid& node) const {

@@ -62,12 +62,19 @@ struct RateEntry {
   std::array<bool, level_count> levels{};
 };
 
+// When a charge was made, and which periods were open then.
+struct ChargeTime {
+  Timestamp at, day, month;
+};
+
 class Meters {
  public:
   // Starts new periods; a clock that steps back never reopens one.
   void roll(Timestamp now);
-  // The instant that a charge of `now` belongs to: never before the day that is open.
-  Timestamp charge_time(Timestamp now);
+  // The instant that a charge of `now` belongs to: where the clock has stepped back, by a day at most, the
+  // start of the day that is open. By more, the clock was wrong before: it is believed, and the charge counts
+  // in the open periods.
+  ChargeTime charge_time(Timestamp now);
   [[nodiscard]] Timestamp day_start() const { return day_start_; }
   [[nodiscard]] Timestamp month_start() const { return month_start_; }
 

@@ -316,13 +316,13 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   if (hold.clamped) charge.flags.set(domain::CallFlag::clamped);
   if (hold.waited) charge.flags.set(domain::CallFlag::waited);
 
-  Timestamp now;
+  Settlement settlement;
   {
     const std::scoped_lock lock(state_->mutex);
-    now = state_->meters.charge_time(services_.clock->now());
+    settlement.time = state_->meters.charge_time(services_.clock->now());
   }
-  Settlement settlement;
-  settlement.event = event_of(call, snapshot, *call.caller.key, now, services_.clock->steady_micros());
+  settlement.event =
+      event_of(call, snapshot, *call.caller.key, settlement.time.at, services_.clock->steady_micros());
   domain::UsageEvent& event = settlement.event;
   event.provider = hold.route.provider->name;
   event.price_model = hold.route.price->model;
@@ -382,9 +382,9 @@ void Tenant::settled(const Settlement& settlement) {
     meters.balance -= credits;
     Meters::correct_rates(settlement.rate, settlement.meters,
                           event.usage.input_tokens() + event.usage.output_tokens());
-    // As the next start would count it: a period may have begun since the charge was stamped.
-    const std::int64_t month = event.created_at >= meters.month_start() ? credits : 0;
-    const std::int64_t day = event.created_at >= meters.day_start() ? credits : 0;
+    // As the next start will count it: a period may have begun since the charge was made.
+    const std::int64_t month = settlement.time.month == meters.month_start() ? credits : 0;
+    const std::int64_t day = settlement.time.day == meters.day_start() ? credits : 0;
     snapshot = state_->snapshot;
     const std::array<Uuid, level_count> ids{event.scope.org.bytes, event.scope.workspace.bytes,
                                             event.scope.group.bytes, event.scope.agent.bytes,

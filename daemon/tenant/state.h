@@ -40,6 +40,7 @@ struct Tenant::Waiter {
 struct Tenant::Settlement {
   domain::UsageEvent event;
   BillingGroupId group;
+  ChargeTime time;
   MeterChain meters{};
   RateEntry rate;
 };

@@ -129,6 +129,23 @@ TEST_CASE("what is charged while the clock is stepped back counts in the day tha
   world.check_settled();  // a restart does not lose it
 }
 
+TEST_CASE("a clock that was a year ahead for a moment leaves budgets in force, and a restart mends the rest") {
+  World world;
+  world.add_budget(Level::agent, Period::daily, 1'000);
+  world.clock.set("2026-11-21T12:00:00Z");
+  world.call({600, 0});
+  world.clock.set("2027-11-21T12:00:00Z");
+  CHECK(world.spend(Level::agent).day.value() == 0);
+  world.clock.set("2026-11-21T12:00:05Z");
+  world.call({300, 0});
+  CHECK(world.text("SELECT created_at FROM usage_events ORDER BY seq DESC LIMIT 1") == "1795262405000000");
+  CHECK(world.spend(Level::agent).day.value() == 300);
+  CHECK_FALSE(world.reserve({701, 0}));
+  world.restart();
+  CHECK(world.spend(Level::agent).day.value() == 900);
+  world.check_settled();
+}
+
 TEST_CASE("a charge belongs to the instant of settling, though it is on disk after midnight only") {
   World world;
   world.clock.set("2026-11-30T23:59:59Z");

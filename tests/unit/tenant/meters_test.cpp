@@ -100,8 +100,10 @@ TEST_CASE("a new day, a new month, and a clock that steps back") {
   meters.roll(at("2026-01-30T22:00:00Z"));  // a day back: nothing is reopened
   CHECK(chain[0]->day == 10);
   CHECK(meters.day_start() == at("2026-01-31T00:00:00Z"));
-  CHECK(meters.charge_time(at("2026-01-30T22:00:00Z")) == at("2026-01-31T00:00:00Z"));
-  CHECK(meters.charge_time(at("2026-01-31T22:00:00Z")) == at("2026-01-31T22:00:00Z"));
+  CHECK(meters.charge_time(at("2026-01-30T22:00:00Z")).at == at("2026-01-31T00:00:00Z"));
+  CHECK(meters.charge_time(at("2026-01-29T22:00:00Z")).at == at("2026-01-29T22:00:00Z"));
+  CHECK(meters.charge_time(at("2026-01-29T22:00:00Z")).day == at("2026-01-31T00:00:00Z"));
+  CHECK(meters.charge_time(at("2026-01-31T22:00:00Z")).at == at("2026-01-31T22:00:00Z"));
   meters.roll(at("2026-02-01T00:00:00Z"));
   for (const Meter* meter : chain) {
     CHECK(meter->day == 0);

@@ -166,7 +166,8 @@ class World {
       if (auto ok = store::put_model(tx, row); !ok) return std::unexpected(ok.error());
       return true;
     };
-    REQUIRE(loop.run(registry->change<bool>(std::move(work), false)));
+    const auto priced = loop.run(registry->change<bool>(std::move(work), false));
+    REQUIRE(priced);
     agent = add_agent("one");
   }
   ~World() {

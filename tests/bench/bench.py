@@ -186,7 +186,7 @@ def wrk(contender, connections, seconds, key):
                          env=environment, capture_output=True, text=True, check=False)
     line = next((line for line in run.stdout.splitlines() if line.startswith("{")), None)
     if run.returncode or line is None:
-        raise Failure(f"wrk against {contender.name}: {run.stdout}{run.stderr}")
+        raise Failure(f"wrk against {contender.name} ended with {run.returncode}: {run.stdout}{run.stderr}")
     return json.loads(line)
 
 

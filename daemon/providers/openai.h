@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "daemon/domain/usage.h"
+#include "daemon/providers/adapter.h"
 #include "daemon/providers/json_object.h"
 
 namespace govctl::providers::openai {
@@ -22,10 +23,6 @@ struct RequestEdits {
 // `object` is `body` scanned. Empty when nothing differs.
 std::optional<std::string> edited(std::string_view body, const JsonObject& object, const RequestEdits& edits);
 
-struct UsageReport {
-  std::optional<domain::Usage> usage;  // absent is absent; an explicit zero is zero
-  bool absurd = false;                 // negative, contradictory or beyond reason: an upstream fault
-};
 // `value` is the usage member as written. Cached tokens are counted inside prompt_tokens and reasoning inside
 // completion_tokens, and come out disjoint.
 UsageReport read_usage(std::string_view value);

@@ -1,0 +1,1 @@
+#include "daemon/providers/adapter.h"

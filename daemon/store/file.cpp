@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "daemon/store/chain_rows.h"
 #include "daemon/store/file_system.h"
@@ -47,6 +49,9 @@ Result<std::shared_ptr<File>> File::open(const std::string& path, FileKind kind,
   file->transaction_.heads() = *heads;
   file->committed_ = *heads;
   file->mend_ballast();
+  if (kind == FileKind::org) {
+    if (auto replayed = file->replay_journal(); !replayed) return std::unexpected(replayed.error());
+  }
   return file;
 }
 
@@ -55,9 +60,11 @@ File::File(std::string path, const OrgId& org, std::unique_ptr<Connection> conne
     : path_(std::move(path)),
       connection_(std::move(connection)),
       options_(options),
-      clock_(clock),
       ballast_(std::move(ballast)),
-      transaction_(*connection_, org) {
+      transaction_(*connection_, org),
+      room_(path_, options.min_free_bytes, clock),
+      journal_(Journal::path_beside(path_), org, options.journal_segment_bytes, options.make_journal),
+      room_for_calls_(path_, options.min_free_bytes, clock) {
   const auto note_log = [](void* pages, sqlite3*, const char*, int in_log) {
     *static_cast<int*>(pages) = in_log;
     return SQLITE_OK;
@@ -68,19 +75,49 @@ File::File(std::string path, const OrgId& org, std::unique_ptr<Connection> conne
 File::~File() = default;
 
 Heads File::committed() const {
-  const std::scoped_lock lock(heads_mutex_);
+  const std::scoped_lock lock(told_mutex_);
   return committed_;
+}
+
+std::optional<Error> File::damage() const {
+  const std::scoped_lock lock(told_mutex_);
+  return damage_;
+}
+
+void File::leave_alone() {
+  log::error("a database file is damaged and is left alone", {{log::Field::file, path_}});
+  const std::scoped_lock lock(told_mutex_);
+  damage_ = damaged(path_);
+}
+
+Result<void> File::replay_journal() {
+  auto frames = Journal::read(Journal::path_beside(path_), transaction_.org());
+  if (!frames) return std::unexpected(frames.error());
+  std::vector<CallRecord> records;
+  for (const std::string& frame : *frames) {
+    auto decoded = decode_calls(frame);
+    if (!decoded) return std::unexpected(decoded.error());
+    std::ranges::move(*decoded, std::back_inserter(records));
+  }
+  if (!records.empty()) {
+    std::vector<Operation> batch;
+    batch.push_back({Queue::settle, [&](Transaction& tx) { return apply_calls(tx, records, true); }, {}});
+    std::vector<Result<void>> results;
+    if (auto committed = commit(batch, results); !committed) return committed;
+    if (!results.front()) return results.front();
+  }
+  return journal_.remove();
 }
 
 Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void>>& results) {
   results.assign(batch.size(), {});
-  if (quarantined_) {
-    results.assign(batch.size(), std::unexpected(*quarantined_));
+  if (const auto why = damage()) {
+    results.assign(batch.size(), std::unexpected(*why));
     return {};
   }
   runs_.assign(batch.size(), true);
   bool settles = false;
-  const bool room = room_left();
+  const bool room = room_.left();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     settles = settles || batch[i].queue == Queue::settle;
     if (room || batch[i].queue == Queue::settle) continue;
@@ -98,7 +135,7 @@ Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void
     code = attempt(batch, results);
   }
   if (code == SQLITE_OK) {
-    const std::scoped_lock lock(heads_mutex_);
+    const std::scoped_lock lock(told_mutex_);
     committed_ = transaction_.heads();
     return {};
   }
@@ -108,8 +145,7 @@ Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void
   if (code == SQLITE_IOERR) error = disk_failed();
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
     error = damaged(path_);
-    quarantined_ = error;
-    log::error("a database file is damaged and is left alone", {{log::Field::file, path_}});
+    leave_alone();
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (runs_[i]) results[i] = std::unexpected(error);
@@ -134,7 +170,12 @@ int File::run_all(std::vector<Operation>& batch, std::vector<Result<void>>& resu
   int code = execute(begin_sql);
   for (std::size_t i = 0; i < batch.size() && code == SQLITE_OK && !one_failed; ++i) {
     if (!runs_[i]) continue;
-    code = run_one(batch[i], results[i], savepoints);
+    code = run_one(batch[i], results[i], savepoints && !batch[i].leads);
+    if (batch[i].leads && !results[i]) {
+      roll_back();
+      for (std::size_t behind = i + 1; behind < batch.size(); ++behind) results[behind] = results[i];
+      return code;
+    }
     one_failed = !savepoints && !results[i];
   }
   connection_->release();
@@ -188,19 +229,10 @@ void File::roll_back() {
   transaction_.heads() = committed_;
 }
 
-bool File::room_left() {
-  const std::int64_t now = clock_.steady_micros();
-  if (room_checked_ != 0 && now - room_checked_ < micros_per_second) return room_;
-  room_checked_ = now;
-  const auto room = free_bytes(path_);
-  room_ = !room || *room >= options_.min_free_bytes;
-  return room_;
-}
-
 Result<void> File::checkpoint(bool idle) {
   if (log_pages_ < attended_pages_) attended_pages_ = 0;  // copied whole before, the log began anew
   const int pages = log_pages_ - attended_pages_;
-  if (quarantined_ || pages == 0 || (!idle && pages < checkpoint_pages)) return {};
+  if (damage() || pages == 0 || (!idle && pages < checkpoint_pages)) return {};
   // A reader or a full disk in the way stops it early: tried again once there are more pages.
   const int code = refine(sqlite3_wal_checkpoint_v2(connection_->database().getHandle(), nullptr,
                                                     SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));
@@ -215,11 +247,16 @@ void File::mend_ballast() {
 
 void File::close(bool clean) {
   connection_->release();
-  if (clean && !quarantined_) {
+  clean = clean && !damage();
+  if (clean) {
     sqlite3_wal_checkpoint_v2(connection_->database().getHandle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
                               nullptr);
   }
   connection_.reset();
+  if (!clean) return;
+  if (auto removed = journal_.remove(); !removed) {
+    log::warn("a journal whose calls are all written could not be removed", {{log::Field::file, path_}});
+  }
 }
 
 }  // namespace govctl::store

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "daemon/store/ballast.h"
+#include "daemon/store/file_system.h"
+#include "daemon/store/journal.h"
 #include "daemon/store/writer.h"
 
 namespace govctl::store {
@@ -17,6 +19,14 @@ struct Operation {
   Queue queue = Queue::bounded;
   Work work;
   Done done;
+  bool leads = false;  // first of its batch: when it fails, what stands behind it is not run and fails with it
+};
+
+// A record on its way into the journal.
+struct PendingCall {
+  CallRecord record;
+  Done done;
+  std::size_t bytes = 0;  // of its encoding
 };
 
 class Worker;
@@ -39,24 +49,52 @@ class File {
   Result<void> checkpoint(bool idle);
   // Takes the ballast back once there is room.
   void mend_ballast();
-  // The connection is gone afterwards. `clean`: with an empty log.
+  // The connection is gone afterwards. `clean`: with an empty log, and without a journal.
   void close(bool clean);
+  // What was promised cannot be written: from here on nothing is, until the file is restored.
+  void leave_alone();
+
+  // --- the journal's thread
+  // --------------------------------------------------------------------------------------
+  Journal& journal() { return journal_; }
+  bool room_for_calls() { return room_for_calls_.left(); }
 
   // --- any thread
   // --------------------------------------------------------------------------------------------------
   [[nodiscard]] Heads committed() const;
+  // Why nothing is written to it any more.
+  [[nodiscard]] std::optional<Error> damage() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 
   // What its Worker keeps of it, under the worker's mutex.
   struct Schedule {
     Worker* worker = nullptr;
     std::vector<Operation> queue;
-    std::size_t bounded = 0;  // operations of the queue that count against its limit
+    std::size_t bounded = 0;        // operations of the queue that count against its limit
+    std::vector<CallRecord> calls;  // durable in the journal, to be written before the queue
+    std::uint64_t frame = 0;        // the journal's frame that the last of them came in
     bool ready = false;
+    bool lingers = false;  // its calls have a time at which they are written
+    bool writing = false;
+    bool stuck = false;    // its calls could not be written when they were tried last
+    bool doubted = false;  // one of them was refused: the next try leaves out what is there already
     bool closing = false;
     bool closed = false;
   };
   Schedule schedule;
+
+  // What the thread of its journal keeps of it, under that thread's mutex.
+  struct Calls {
+    std::vector<PendingCall> pending;
+    std::string bytes;          // of the pending ones, encoded
+    std::size_t bounded = 0;    // of them, those that count against the limit
+    std::uint64_t applied = 0;  // the journal's frames up to this one are in SQLite
+    bool stuck = false;         // the next ones cannot be, for now
+    bool ready = false;
+    bool busy = false;
+    bool closing = false;
+  };
+  Calls calls;
 
  private:
   File(std::string path, const OrgId& org, std::unique_ptr<Connection> connection, const WriterOptions& options,
@@ -70,25 +108,26 @@ class File {
   int run_one(Operation& operation, Result<void>& result, bool savepoint);
   int execute(const char* sql);
   void roll_back();
-  [[nodiscard]] bool room_left();
+  // Brings in what the journal holds of calls that SQLite lacks.
+  Result<void> replay_journal();
   // A full disk shows as an I/O error where a quota or the shared memory file met it.
   [[nodiscard]] int refine(int code);
 
   std::string path_;
   std::unique_ptr<Connection> connection_;
   const WriterOptions& options_;
-  const Clock& clock_;
   std::shared_ptr<Ballast> ballast_;  // null in the catalog
   Transaction transaction_;
-  std::optional<Error> quarantined_;
   int log_pages_ = 0;       // in the write-ahead log, as of the last commit
   int attended_pages_ = 0;  // of them, copied into the database, or not to be tried again before there are more
-  std::int64_t room_checked_ = 0;
-  bool room_ = true;
+  FreeSpace room_;
   std::vector<bool> runs_;  // which operations of the batch are not refused already
+  Journal journal_;
+  FreeSpace room_for_calls_;
 
-  mutable std::mutex heads_mutex_;
+  mutable std::mutex told_mutex_;  // what other threads are told
   Heads committed_;
+  std::optional<Error> damage_;
 };
 
 }  // namespace govctl::store

@@ -97,6 +97,15 @@ Result<std::int64_t> free_bytes(const std::string& path) {
   return static_cast<std::int64_t>(facts.f_bavail) * static_cast<std::int64_t>(facts.f_frsize);
 }
 
+bool FreeSpace::left() {
+  const std::int64_t now = clock_.steady_micros();
+  if (asked_ != 0 && now - asked_ < micros_per_second) return left_;
+  asked_ = now;
+  const auto room = free_bytes(path_);
+  left_ = !room || *room >= least_;
+  return left_;
+}
+
 Result<void> sync_directory_of(const std::string& path) {
   const std::string directory = directory_of(path);
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

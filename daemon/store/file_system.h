@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/clock.h"
 #include "common/error.h"
 
 namespace govctl::store {
@@ -19,6 +20,21 @@ Result<void> refuse_network_file_system(const std::string& path);
 
 // Bytes that this user may still write beside `path`.
 Result<std::int64_t> free_bytes(const std::string& path);
+// Whether at least `least` bytes are free beside `path`, asked of the system once a second. One thread at a
+// time.
+class FreeSpace {
+ public:
+  FreeSpace(std::string path, std::int64_t least, const Clock& clock)
+      : path_(std::move(path)), least_(least), clock_(clock) {}
+  bool left();
+
+ private:
+  std::string path_;
+  std::int64_t least_;
+  const Clock& clock_;
+  std::int64_t asked_ = 0;
+  bool left_ = true;
+};
 // The directory entry of `path` is on disk when this returns.
 Result<void> sync_directory_of(const std::string& path);
 

@@ -95,14 +95,18 @@ Result<void> insert_reservation(Transaction& tx, const Reservation& reservation)
   });
 }
 
-Result<void> settle_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group) {
+Result<void> charge_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group) {
   return guarded([&]() -> Result<void> {
     append_event(tx, event);
-    if (event.credits_charged > Credits::of(0)) {
-      if (auto written = write_entry(tx, charge_entry(event, group)); !written) {
-        return std::unexpected(written.error());
-      }
-    }
+    if (event.credits_charged == Credits::of(0)) return {};
+    auto written = write_entry(tx, charge_entry(event, group));
+    return written ? Result<void>{} : std::unexpected(written.error());
+  });
+}
+
+Result<void> settle_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group) {
+  return guarded([&]() -> Result<void> {
+    if (auto charged = charge_call(tx, event, group); !charged) return charged;
     SQLite::Statement& release = tx.connection().prepared(release_sql);
     Binder(release).uuid(event.request_id.bytes);
     const int released = release.exec();

@@ -17,6 +17,8 @@ Result<void> insert_reservation(Transaction& tx, const domain::Reservation& rese
 // when the call has its event already, internal when it holds no reservation: nothing may be charged twice.
 // Events and entries of charges follow one another in the same order: verify relies on it.
 Result<void> settle_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group);
+// The same of a call whose reservation never became a row.
+Result<void> charge_call(Transaction& tx, const domain::UsageEvent& event, const BillingGroupId& group);
 // A refused call: the usage event alone.
 Result<void> insert_event(Transaction& tx, const domain::UsageEvent& event);
 // The rules a decision rested on, once (INSERT OR IGNORE). The id is the first 8 bytes of SHA-256(rules) as an

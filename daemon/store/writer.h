@@ -3,6 +3,10 @@
 // connection writes and checkpoints. A writer drains a file's queue (up to 512 operations) into one
 // transaction, each operation in a SAVEPOINT so that a failure fails that one alone, COMMITs with
 // synchronous=FULL, and only then tells the callers.
+//
+// A gateway's calls take a shorter way: their records are durable in the file's journal (store/journal.h),
+// which one thread a writer writes, when their callers are told, and rows of SQLite a moment later, always
+// before any operation that was submitted after they were told.
 
 #include <array>
 #include <cstdint>
@@ -13,6 +17,8 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "daemon/domain/chain.h"
+#include "daemon/store/block_file.h"
+#include "daemon/store/call_records.h"
 #include "daemon/store/connection.h"
 #include "daemon/store/migrations.h"
 
@@ -49,13 +55,12 @@ class Transaction {
 using Work = std::move_only_function<Result<void>(Transaction&)>;
 using Done = std::move_only_function<void(Result<void>)>;
 
-// The work of a call (reserve, settle) may be run a second time, after all of its batch was rolled back: it
-// leaves what it captured as it is. That saves it a savepoint: where every operation of a batch is a call's,
-// they run in the bare transaction, and once more in savepoints when one of them failed.
+// Work in the queue `settle` may be run a second time, after all of its batch was rolled back: it leaves what
+// it captured as it is. That saves it a savepoint: where all operations of a batch are of that kind, they run
+// in the bare transaction, and once more in savepoints when one of them failed.
 enum class Queue {
   bounded,  // administrators' changes: refused with unavailable when the queue is full
-  reserve,  // as bounded, for a call
-  settle,   // never refused: each hold owns its slot
+  settle,   // never refused: it was promised already
 };
 
 class File;  // one open file of a writer
@@ -67,6 +72,8 @@ struct WriterOptions {
   std::int64_t min_free_bytes = std::int64_t{64} << 20;  // below it, bounded operations get unavailable
   std::int64_t ballast_bytes = std::int64_t{16}
                                << 20;  // kept beside the org files, freed for settles on a full disk
+  std::uint64_t journal_segment_bytes = std::uint64_t{2} << 20;
+  BlockFileMaker make_journal = make_block_file;
 };
 
 class Writers {
@@ -79,14 +86,20 @@ class Writers {
   Writers(const Writers&) = delete;
   Writers& operator=(const Writers&) = delete;
 
-  // Opens or creates the file at `path`, migrates it, reads the heads of its chains, and gives it to a writer.
-  // Blocking. corrupt when it is damaged, conflict when it is newer than this program.
+  // Opens or creates the file at `path`, migrates it, brings in what a crash left in its journal, reads the
+  // heads of its chains, and gives it to a writer. Blocking. corrupt when it is damaged, conflict when it is
+  // newer than this program.
   Result<std::shared_ptr<File>> open(const std::string& path, FileKind kind, const OrgId& org);
   // Waits for what is queued, then closes the file. Blocking.
   void close(const std::shared_ptr<File>& file);
 
   // Any thread; does not block on the disk. `done` may be empty.
   void submit(File& file, Queue queue, Work work, Done done);
+  // The same for a record of a call: `done` is told once it is durable in the journal. Only Settled is never
+  // refused for a full queue, and is tried on a disk that is nearly full.
+  void submit_call(File& file, CallRecord record, Done done);
+  // Records of calls whose callers were told are not rows yet: an operation submitted now runs after they are.
+  [[nodiscard]] bool behind(const File& file) const;
   // Waits for the commit; for start-up and tests, never on an io_context's thread.
   Result<void> run(File& file, Work work);
 

@@ -52,6 +52,21 @@ asio::awaitable<Result<void>> commit(const Services& services, store::File& file
   return commit_then(services, file, queue, std::move(work), {});
 }
 
+asio::awaitable<Result<void>> record_call(const Services& services, store::File& file,
+                                          store::CallRecord record) {
+  std::move_only_function<void(store::Done)> begin = [&services, &file,
+                                                      record = std::move(record)](store::Done done) mutable {
+    services.writers->submit_call(file, std::move(record), std::move(done));
+  };
+  co_return co_await await_done(std::move(begin));
+}
+
+asio::awaitable<Result<void>> catch_up(const Services& services, store::File& file) {
+  if (!services.writers->behind(file)) co_return Result<void>{};
+  store::Work nothing = [](store::Transaction&) { return Result<void>{}; };
+  co_return co_await commit(services, file, store::Queue::settle, std::move(nothing));
+}
+
 asio::awaitable<void> in_pool(const Services& services, std::function<void()> work) {
   auto initiate = [&services](auto handler, std::function<void()> queued) {
     auto executor = asio::get_associated_executor(handler);

@@ -61,6 +61,11 @@ asio::awaitable<Result<void>> commit(const Services& services, store::File& file
 // of commits.
 asio::awaitable<Result<void>> commit_then(const Services& services, store::File& file, store::Queue queue,
                                           store::Work work, std::function<void(Result<void>&)> then);
+// Queues a call's record and resumes the coroutine once it is durable.
+asio::awaitable<Result<void>> record_call(const Services& services, store::File& file,
+                                          store::CallRecord record);
+// Resumes once what calls have recorded is rows that a reader finds.
+asio::awaitable<Result<void>> catch_up(const Services& services, store::File& file);
 // Runs `work` in the pool and resumes on the coroutine's executor.
 asio::awaitable<void> in_pool(const Services& services, std::function<void()> work);
 // A query_only connection to `path` for the duration of `work`, in the pool.

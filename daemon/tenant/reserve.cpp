@@ -252,15 +252,8 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   reservation.rules_id = key.rules_id;
   reservation.created_at = services_.clock->now();
 
-  std::string rules = write_rules ? key.rules_json : std::string{};
-  store::Work work = [reservation = std::move(reservation),
-                      rules = std::move(rules)](store::Transaction& tx) -> Result<void> {
-    if (!rules.empty()) {
-      if (auto ok = store::insert_rules(tx, reservation.rules_id, rules); !ok) return ok;
-    }
-    return store::insert_reservation(tx, reservation);
-  };
-  auto committed = co_await commit(services_, *file_, store::Queue::reserve, std::move(work));
+  store::Reserved record{std::move(reservation), write_rules ? key.rules_json : std::string{}};
+  auto committed = co_await record_call(services_, *file_, std::move(record));
   if (!committed) {
     log::error("a reservation could not be written",
                {{log::Field::request_id, facts.request_id.text()},
@@ -321,9 +314,8 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
     const std::scoped_lock lock(state_->mutex);
     settlement.time = state_->meters.charge_time(services_.clock->now());
   }
-  settlement.event =
-      event_of(call, snapshot, *call.caller.key, settlement.time.at, services_.clock->steady_micros());
-  domain::UsageEvent& event = settlement.event;
+  domain::UsageEvent& event = *settlement.event;
+  event = event_of(call, snapshot, *call.caller.key, settlement.time.at, services_.clock->steady_micros());
   event.provider = hold.route.provider->name;
   event.price_model = hold.route.price->model;
   event.price_version = hold.route.price->version;
@@ -346,31 +338,29 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
 }
 
 void Tenant::submit(Settlement settlement, store::Done done) {
-  auto shared = std::make_shared<Settlement>(std::move(settlement));
-  store::Work work = [shared](store::Transaction& tx) {
-    return store::settle_call(tx, shared->event, shared->group);
-  };
-  store::Done after = [self = shared_from_this(), shared, done = std::move(done)](Result<void> result) mutable {
+  store::Settled record{settlement.event, settlement.group};
+  store::Done after = [self = shared_from_this(), settlement = std::move(settlement),
+                       done = std::move(done)](Result<void> result) mutable {
     if (result) {
-      self->settled(*shared);
+      self->settled(settlement);
     } else {
       log::error("a settlement could not be written; its reservation stays",
-                 {{log::Field::request_id, shared->event.request_id.text()},
-                  {log::Field::credits, shared->event.credits_charged.value()},
+                 {{log::Field::request_id, settlement.event->request_id.text()},
+                  {log::Field::credits, settlement.event->credits_charged.value()},
                   {log::Field::code, govctl::facts(result.error().code).word}});
       if (result.error().code == Code::unavailable) {
         const std::scoped_lock lock(self->state_->mutex);
-        self->state_->unsettled.push_back(*shared);
+        self->state_->unsettled.push_back(std::move(settlement));
       }
     }
     if (done) done(std::move(result));
   };
-  services_.writers->submit(*file_, store::Queue::settle, std::move(work), std::move(after));
+  services_.writers->submit_call(*file_, std::move(record), std::move(after));
 }
 
 // After COMMIT: memory follows the disk.
 void Tenant::settled(const Settlement& settlement) {
-  const domain::UsageEvent& event = settlement.event;
+  const domain::UsageEvent& event = *settlement.event;
   const std::int64_t credits = event.credits_charged.value();
   std::vector<std::pair<const Node*, const domain::Budget*>> reached;
   std::shared_ptr<const Snapshot> snapshot;
@@ -455,12 +445,8 @@ asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refus
     }
     ++burst.written;
   }
-  store::Work work = [event = std::move(event),
-                      rules = key.rules_json](store::Transaction& tx) -> Result<void> {
-    if (auto ok = store::insert_rules(tx, event.rules_id, rules); !ok) return ok;
-    return store::insert_event(tx, event);
-  };
-  auto written = co_await commit(services_, *file_, store::Queue::reserve, std::move(work));
+  store::Refused record{std::make_shared<const domain::UsageEvent>(std::move(event)), key.rules_json};
+  auto written = co_await record_call(services_, *file_, std::move(record));
   co_return written.has_value();
 }
 
@@ -485,9 +471,8 @@ void Tenant::flush_refusals(bool all) {
     }
   }
   for (auto& event : folded) {
-    services_.writers->submit(
-        *file_, store::Queue::bounded,
-        [event = std::move(event)](store::Transaction& tx) { return store::insert_event(tx, event); }, {});
+    store::Refused record{std::make_shared<const domain::UsageEvent>(std::move(event)), {}};
+    services_.writers->submit_call(*file_, std::move(record), {});
   }
   for (auto& settlement : unsettled) submit(std::move(settlement), {});
 }

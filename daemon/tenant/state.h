@@ -38,7 +38,7 @@ struct Tenant::Waiter {
 
 // All that the end of a call writes and gives back.
 struct Tenant::Settlement {
-  domain::UsageEvent event;
+  std::shared_ptr<domain::UsageEvent> event = std::make_shared<domain::UsageEvent>();
   BillingGroupId group;
   ChargeTime time;
   MeterChain meters{};

@@ -128,7 +128,9 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   // Runs `work` on a query_only connection in the pool of blocking threads.
   template <class T>
   asio::awaitable<Result<T>> read(std::move_only_function<Result<T>(store::Connection&)> work) {
-    return read_file<T>(services_, path_, std::move(work));
+    // What is wrong with the writer does not keep anybody from reading.
+    static_cast<void>(co_await catch_up(services_, *file_));
+    co_return co_await read_file<T>(services_, path_, std::move(work));
   }
   // Purchase, adjustment, refund: the entry and its audit row in one transaction; the balance in memory follows
   // after COMMIT. insufficient_credits when the balance would fall below zero and allow_negative is not set;

@@ -40,22 +40,17 @@ struct Note {
   while (true) {
     slots.acquire();
     const auto held = reservation_of(scope, clock.now());
-    writers.submit(
-        **file, Queue::reserve, [held](Transaction& tx) { return insert_reservation(tx, held); },
-        [&, held](Result<void> reserved) {
-          if (!reserved) ::_exit(5);
-          note(reserved_mark, held.request_id);
-          writers.submit(
-              **file, Queue::settle,
-              [held, &group, at = clock.now()](Transaction& tx) {
-                return settle_call(tx, event_of(held, 9, at), group);
-              },
-              [&, id = held.request_id](Result<void> settled) {
-                if (!settled) ::_exit(6);
-                note(settled_mark, id);
-                slots.release();
-              });
-        });
+    writers.submit_call(**file, Reserved{held, {}}, [&, held](Result<void> reserved) {
+      if (!reserved) ::_exit(5);
+      note(reserved_mark, held.request_id);
+      auto event = std::make_shared<const domain::UsageEvent>(event_of(held, 9, clock.now()));
+      writers.submit_call(**file, Settled{std::move(event), group},
+                          [&, id = held.request_id](Result<void> settled) {
+                            if (!settled) ::_exit(6);
+                            note(settled_mark, id);
+                            slots.release();
+                          });
+    });
   }
 }
 

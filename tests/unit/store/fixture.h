@@ -192,11 +192,25 @@ struct OrgFile {
                     [&](Result<void> done) { promise.set_value(std::move(done)); });
     return result.get();
   }
+  // Durable when it returns, in the journal at least.
+  Result<void> record(CallRecord call) {
+    std::promise<Result<void>> promise;
+    auto result = promise.get_future();
+    writers->submit_call(*file, std::move(call),
+                         [&](Result<void> done) { promise.set_value(std::move(done)); });
+    return result.get();
+  }
+  // What was recorded so far is rows.
+  Result<void> catch_up() {
+    return run_in(Queue::settle, [](Transaction&) { return Result<void>{}; });
+  }
   Result<void> reserve(const domain::Reservation& held) {
-    return run_in(Queue::reserve, [held](Transaction& tx) { return insert_reservation(tx, held); });
+    auto done = record(Reserved{held, {}});
+    return done ? catch_up() : done;
   }
   Result<void> settle(const domain::UsageEvent& event) {
-    return run_in(Queue::settle, [event, this](Transaction& tx) { return settle_call(tx, event, group); });
+    auto done = record(Settled{std::make_shared<const domain::UsageEvent>(event), group});
+    return done ? catch_up() : done;
   }
   // A whole call.
   domain::UsageEvent call(std::int64_t credits) { return call(credits, scope, clock.now()); }

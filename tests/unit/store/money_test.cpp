@@ -113,14 +113,17 @@ TEST_CASE("a call is settled once: a second settlement is a conflict and leaves 
   REQUIRE(org.reserve(held));
   const auto event = event_of(held, 12, org.clock.now());
   REQUIRE(org.settle(event));
+  const auto settle_again = [&] {
+    return org.run_in(Queue::settle, [&](Transaction& tx) { return settle_call(tx, event, org.group); });
+  };
   SECTION("alone") {
-    const auto again = org.settle(event);
+    const auto again = settle_again();
     REQUIRE_FALSE(again);
     CHECK(again.error().code == Code::conflict);
   }
   SECTION("under a reservation of the same id, which then stays") {
     REQUIRE(org.reserve(held));
-    const auto again = org.settle(event);
+    const auto again = settle_again();
     REQUIRE_FALSE(again);
     CHECK(again.error().code == Code::conflict);
     CHECK(open_reservations(*org.reader())->size() == 1);
@@ -132,7 +135,9 @@ TEST_CASE("a call is settled once: a second settlement is a conflict and leaves 
 
 TEST_CASE("a call that holds nothing is not charged") {
   OrgFile org;
-  const auto stray = org.settle(event_of(reservation_of(org.scope, org.clock.now()), 12, org.clock.now()));
+  const auto event = event_of(reservation_of(org.scope, org.clock.now()), 12, org.clock.now());
+  const auto stray =
+      org.run_in(Queue::settle, [&](Transaction& tx) { return settle_call(tx, event, org.group); });
   REQUIRE_FALSE(stray);
   CHECK(stray.error().code == Code::internal);
   CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 0);

@@ -108,7 +108,7 @@ TEST_CASE("a batch is at most as large as the options say") {
 }
 
 TEST_CASE("an operation that fails fails alone, and leaves neither rows nor a gap in the chain") {
-  const Queue queue = GENERATE(Queue::bounded, Queue::reserve);  // in savepoints, and bare
+  const Queue queue = GENERATE(Queue::bounded, Queue::settle);  // in savepoints, and bare
   OrgFile org;
   Answers answers(9);
   Gate gate(org);
@@ -176,14 +176,14 @@ TEST_CASE("a caller is told only once its row is on disk for others to see") {
   CHECK(seen.get_future().get() == 1);
 }
 
-TEST_CASE("a full queue refuses changes and reservations, never a settlement") {
+TEST_CASE("a full queue refuses changes, never what was promised") {
   auto options = plain_options();
   options.queue_limit = 4;
   OrgFile org(options);
   Answers answers(10);
   Gate gate(org);
   for (std::size_t i = 0; i < 10; ++i) {
-    const Queue queue = i < 3 ? Queue::bounded : i < 7 ? Queue::reserve : Queue::settle;
+    const Queue queue = i < 7 ? Queue::bounded : Queue::settle;
     org.writers->submit(*org.file, queue, audit_work(org.clock.now()), answers.expect(i));
   }
   gate.open();

@@ -148,24 +148,15 @@ TEST_CASE("a clock that was a year ahead for a moment leaves budgets in force, a
 
 TEST_CASE("a charge belongs to the instant of settling, though it is on disk after midnight only") {
   World world;
+  world.slow_disk();
   world.clock.set("2026-11-30T23:59:59Z");
   auto hold = world.reserve({500, 0});
   REQUIRE(hold);
-  // Something slow is being written while the call ends.
-  std::promise<void> entered;
-  std::promise<void> open;
-  world.writers->submit(world.tenant->file(), store::Queue::settle,
-                        [&](store::Transaction&) -> Result<void> {
-                          entered.set_value();
-                          open.get_future().wait();
-                          return {};
-                        },
-                        {});
-  entered.get_future().wait();
+  world.slow->hold();
   auto settled = world.loop.start(World::settle_task(std::move(*hold), {500, 0}));
-  REQUIRE(World::soon([&] { return world.writers->queued(world.tenant->file()) > 0; }));
+  REQUIRE(World::soon([&] { return world.slow->waits(); }));
   world.clock.set("2026-12-01T00:00:01Z");
-  open.set_value();
+  world.slow->let_go();
   REQUIRE(settled.get());
   CHECK(world.spend().day.value() == 0);
   CHECK(world.spend().month.value() == 0);

@@ -139,6 +139,46 @@ struct Sizes {
   std::int64_t output = 50;
 };
 
+// A disk whose syncs wait until they are let go.
+class SlowDisk {
+ public:
+  void hold() { held_ = true; }
+  void let_go() {
+    held_ = false;
+    held_.notify_all();
+  }
+  [[nodiscard]] bool waits() const { return waiting_; }
+
+  static Result<std::unique_ptr<store::BlockFile>> make(std::shared_ptr<SlowDisk> disk, const std::string& path,
+                                                        std::uint64_t bytes) {
+    auto real = store::make_block_file(path, bytes);
+    if (!real) return std::unexpected(real.error());
+    return std::make_unique<Blocks>(std::move(disk), std::move(*real));
+  }
+
+ private:
+  class Blocks final : public store::BlockFile {
+   public:
+    Blocks(std::shared_ptr<SlowDisk> disk, std::unique_ptr<store::BlockFile> real)
+        : disk_(std::move(disk)), real_(std::move(real)) {}
+    Result<void> write(std::uint64_t offset, std::span<const char> bytes) override {
+      return real_->write(offset, bytes);
+    }
+    Result<void> sync() override {
+      disk_->waiting_ = true;
+      disk_->held_.wait(true);
+      disk_->waiting_ = false;
+      return real_->sync();
+    }
+
+   private:
+    std::shared_ptr<SlowDisk> disk_;
+    std::unique_ptr<store::BlockFile> real_;
+  };
+  std::atomic<bool> held_ = false;
+  std::atomic<bool> waiting_ = false;
+};
+
 class World {
  public:
   explicit World(std::optional<Credits> overdraft = std::nullopt) {
@@ -216,9 +256,21 @@ class World {
     registry.reset();
     writers.reset();
   }
+  // What calls have recorded is rows, where the file still takes any.
+  void catch_up() const {
+    if (tenant)
+      static_cast<void>(writers->run(tenant->file(), [](store::Transaction&) { return Result<void>{}; }));
+  }
   // What the writer has called back so far, it has left.
   void settle_writer() const {
     REQUIRE(writers->run(tenant->file(), [](store::Transaction&) { return Result<void>{}; }));
+  }
+  void slow_disk() {
+    slow = std::make_shared<SlowDisk>();
+    options.make_journal = [disk = slow](const std::string& path, std::uint64_t bytes) {
+      return SlowDisk::make(disk, path, bytes);
+    };
+    restart();
   }
   void restart() {
     stop();
@@ -382,12 +434,14 @@ class World {
   // --- what is there
   [[nodiscard]] std::string path() const { return scratch.path() + "/state/orgs/" + org_id.text() + ".db"; }
   [[nodiscard]] std::int64_t number(const std::string& sql) const {
+    catch_up();
     const SQLite::Database database(path(), SQLite::OPEN_READONLY);
     SQLite::Statement select(database, sql);
     REQUIRE(select.executeStep());
     return select.getColumn(0).getInt64();
   }
   [[nodiscard]] std::string text(const std::string& sql) const {
+    catch_up();
     const SQLite::Database database(path(), SQLite::OPEN_READONLY);
     SQLite::Statement select(database, sql);
     REQUIRE(select.executeStep());
@@ -429,6 +483,7 @@ class World {
   Scratch scratch;
   HandClock clock;
   store::WriterOptions options = plain_options();
+  std::shared_ptr<SlowDisk> slow;  // under the journals, after slow_disk()
   asio::thread_pool pool{1};
   PlatformView platform;
   std::unique_ptr<store::Writers> writers;

@@ -1,0 +1,386 @@
+#include "daemon/store/journal.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <latch>
+
+#include "faults.h"
+#include "fixture.h"
+
+using namespace govctl;
+using namespace govctl::store;
+using namespace govctl::store::test;
+
+namespace {
+
+const OrgId some_org = OrgId::mint(7);
+
+std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+void spew(const std::string& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out << bytes;
+}
+
+std::vector<std::string> read(const std::string& path) {
+  auto frames = Journal::read(path, some_org);
+  REQUIRE(frames);
+  return *frames;
+}
+
+// A disk under a journal that fails as the test says.
+struct Faults {
+  std::atomic<bool> no_room = false, sync_fails = false;
+};
+class FaultyBlocks final : public BlockFile {
+ public:
+  FaultyBlocks(std::shared_ptr<Faults> faults, std::unique_ptr<BlockFile> real)
+      : faults_(std::move(faults)), real_(std::move(real)) {}
+  Result<void> write(std::uint64_t offset, std::span<const char> bytes) override {
+    if (faults_->no_room) return fail(Code::unavailable, "no room");
+    return real_->write(offset, bytes);
+  }
+  Result<void> sync() override {
+    return faults_->sync_fails ? Result<void>(fail(Code::internal, "sync failed")) : real_->sync();
+  }
+
+ private:
+  std::shared_ptr<Faults> faults_;
+  std::unique_ptr<BlockFile> real_;
+};
+WriterOptions faulty_options(const std::shared_ptr<Faults>& faults) {
+  auto options = plain_options();
+  options.make_journal = [faults](const std::string& path,
+                                  std::uint64_t bytes) -> Result<std::unique_ptr<BlockFile>> {
+    auto real = make_block_file(path, bytes);
+    if (!real) return std::unexpected(real.error());
+    return std::make_unique<FaultyBlocks>(faults, std::move(*real));
+  };
+  return options;
+}
+
+// Keeps the writer's thread busy, so that what calls record stays in the journal.
+class Busy {
+ public:
+  explicit Busy(OrgFile& org) {
+    org.writers->submit(*org.file, Queue::settle,
+                        [this](Transaction&) -> Result<void> {
+                          entered_.count_down();
+                          go_.wait();
+                          return {};
+                        },
+                        {});
+    entered_.wait();
+  }
+  ~Busy() { go_.count_down(); }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  std::latch entered_{1}, go_{1};
+};
+
+Settled settled(const domain::Reservation& held, std::int64_t credits, OrgFile& org) {
+  return {std::make_shared<const domain::UsageEvent>(event_of(held, credits, org.clock.now())), org.group};
+}
+
+// The files as a power cut would leave them now, opened by a second daemon.
+struct AfterCut {
+  explicit AfterCut(const OrgFile& org) : path(scratch.file("org.db")) {
+    for (const char* const suffix : {"", "-wal", ".calls"}) {
+      if (std::filesystem::exists(org.path + suffix)) std::filesystem::copy(org.path + suffix, path + suffix);
+    }
+  }
+  Result<std::shared_ptr<File>> open(const OrgId& org) {
+    writers = std::make_unique<Writers>(plain_options(), clock, [](const Error&) {});
+    return writers->open(path, FileKind::org, org);
+  }
+  Scratch scratch;
+  HandClock clock;
+  std::string path;
+  std::unique_ptr<Writers> writers;
+};
+
+}  // namespace
+
+TEST_CASE("a journal gives back its frames, oldest first, and only those of its last two segments") {
+  const Scratch scratch;
+  const std::string path = scratch.file("a.calls");
+  CHECK(read(path).empty());
+  Journal journal(path, some_org, 4 * block_bytes, make_block_file);
+  // Three frames fill a segment.
+  const std::string large(block_bytes - 100, 'x');
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    CHECK(journal.overwrites(large.size()) == 0);
+    REQUIRE(journal.append(std::to_string(i) + large) == i);
+  }
+  CHECK(read(path).size() == 3);
+  REQUIRE(journal.append("4" + large) == 4);
+  REQUIRE(journal.append("5" + large) == 5);
+  REQUIRE(journal.append("6" + large) == 6);
+  CHECK(journal.overwrites(1) == 3);  // the seventh goes where 1 to 3 stand
+  REQUIRE(journal.append("7") == 7);
+  std::string order;
+  for (const auto& frame : read(path)) order += frame.front();
+  CHECK(order == "4567");
+  struct stat facts{};
+  REQUIRE(::stat(path.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777) == 0600);
+  REQUIRE(journal.remove());
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK(read(path).empty());
+  REQUIRE(journal.append("8"));
+  CHECK(read(path) == std::vector<std::string>{"8"});
+}
+
+TEST_CASE("a frame that was torn is not there, and those before it are") {
+  const Scratch scratch;
+  const std::string path = scratch.file("a.calls");
+  {
+    Journal journal(path, some_org, 8 * block_bytes, make_block_file);
+    REQUIRE(journal.append("first"));
+    REQUIRE(journal.append(std::string(5'000, 's')));  // two blocks
+    REQUIRE(journal.append("third"));
+  }
+  const std::string whole = slurp(path);
+  const std::size_t segment = 8 * block_bytes;  // the first generation is 1, in the second half
+  const auto frames_with = [&](std::size_t at, const std::string& bytes) {
+    std::string torn = whole;
+    torn.replace(at, bytes.size(), bytes);
+    spew(path, torn);
+    return read(path).size();
+  };
+  CHECK(frames_with(0, "") == 3);
+  CHECK(frames_with(segment + 4 * block_bytes + 26, "X") == 2);                        // the third's payload
+  CHECK(frames_with(segment + 3 * block_bytes, std::string(block_bytes, '\0')) == 1);  // half of the second
+  CHECK(frames_with(segment + 2 * block_bytes + 4, "\xff\xff\xff\x7f") == 1);          // its length
+  CHECK(frames_with(segment + block_bytes, std::string(block_bytes, '\0')) == 0);      // the first
+  CHECK(frames_with(segment, std::string(block_bytes, '\0')) == 0);                    // the segment's head
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, block_bytes, segment, segment + 100}) {
+    spew(path, whole.substr(0, bytes));
+    CHECK(read(path).empty());
+  }
+}
+
+TEST_CASE("another organization's journal is not taken for one's own") {
+  const Scratch scratch;
+  const std::string path = scratch.file("a.calls");
+  Journal journal(path, OrgId::mint(9), 4 * block_bytes, make_block_file);
+  REQUIRE(journal.append("x"));
+  const auto frames = Journal::read(path, some_org);
+  REQUIRE_FALSE(frames);
+  CHECK(frames.error().code == Code::corrupt);
+}
+
+TEST_CASE("a record comes back from its bytes as it was, and no part of them is taken for a record") {
+  const HandClock clock;
+  auto held = reservation_of(some_scope(some_org), clock.now());
+  held.reserved = Credits::of(9'007'199'254'740'991);
+  held.rules_id = -42;
+  auto event = event_of(held, 9, clock.now());
+  event.error_message = std::string("a\0b", 3);
+  event.decision.clear();
+  std::string bytes;
+  encode(Reserved{held, R"({"rpm":1})"}, bytes);
+  const std::size_t first = bytes.size();
+  encode(Settled{std::make_shared<const domain::UsageEvent>(event), BillingGroupId::mint(3)}, bytes);
+  const std::size_t second = bytes.size();
+  event.first_byte_ms.reset();
+  encode(Refused{std::make_shared<const domain::UsageEvent>(event), {}}, bytes);
+
+  const auto records = decode_calls(bytes);
+  REQUIRE(records);
+  REQUIRE(records->size() == 3);
+  const auto& reserved = std::get<Reserved>((*records)[0]);
+  CHECK(reserved.rules == R"({"rpm":1})");
+  CHECK(reserved.reservation.reserved.value() == 9'007'199'254'740'991);
+  CHECK(reserved.reservation.rules_id == -42);
+  CHECK(reserved.reservation.scope == held.scope);
+  const auto& done = std::get<Settled>((*records)[1]);
+  CHECK(done.event->error_message == std::string("a\0b", 3));
+  CHECK(done.event->usage == event.usage);
+  CHECK(done.event->first_byte_ms == 30);
+  CHECK_FALSE(std::get<Refused>((*records)[2]).event->first_byte_ms);
+  // Every field, by writing it once more.
+  std::string again;
+  for (const auto& record : *records) encode(record, again);
+  CHECK(again == bytes);
+
+  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+    if (cut == first || cut == second) continue;
+    INFO(cut);
+    REQUIRE_FALSE(decode_calls(std::string_view(bytes).substr(0, cut)));
+  }
+  bytes[0] = 99;
+  CHECK(decode_calls(bytes).error().code == Code::conflict);
+}
+
+TEST_CASE("what a caller was told is there after a power cut, though SQLite never saw it") {
+  OrgFile org;
+  const auto open = reservation_of(org.scope, org.clock.now());
+  const auto over = reservation_of(org.scope, org.clock.now());
+  const auto refused = reservation_of(org.scope, org.clock.now());
+  std::optional<AfterCut> cut;
+  {
+    const Busy busy(org);
+    REQUIRE(org.record(Reserved{open, "{}"}));
+    REQUIRE(org.record(Reserved{over, {}}));
+    REQUIRE(org.record(settled(over, 12, org)));
+    REQUIRE(org.record(Refused{settled(refused, 0, org).event, {}}));
+    CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 0);
+    CHECK(org.writers->behind(*org.file));
+    cut.emplace(org);
+  }
+  for (int starts = 0; starts < 2; ++starts) {
+    REQUIRE(cut->open(org.org));
+    CHECK(number(cut->path, "SELECT count(*) FROM usage_events") == 2);
+    CHECK(number(cut->path, "SELECT sum(amount) FROM ledger") == -12);
+    CHECK(number(cut->path, "SELECT count(*) FROM reservations") == 1);
+    CHECK(number(cut->path, "SELECT count(*) FROM rule_snapshots") == 1);
+    CHECK_FALSE(std::filesystem::exists(cut->path + ".calls"));
+  }
+  // And here, where nothing was cut.
+  REQUIRE(org.catch_up());
+  CHECK_FALSE(org.writers->behind(*org.file));
+  CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 2);
+  CHECK(org.verify().ok());
+}
+
+TEST_CASE("a journal whose records SQLite has already changes nothing when it is read again") {
+  OrgFile org;
+  const auto open = reservation_of(org.scope, org.clock.now());
+  REQUIRE(org.reserve(open));
+  org.call(5);
+  AfterCut cut(org);
+  REQUIRE(std::filesystem::exists(cut.path + ".calls"));
+  REQUIRE(cut.open(org.org));
+  CHECK(number(cut.path, "SELECT count(*) FROM usage_events") == 1);
+  CHECK(number(cut.path, "SELECT sum(amount) FROM ledger") == -5);
+  CHECK(number(cut.path, "SELECT count(*) FROM reservations") == 1);
+}
+
+TEST_CASE("a call's records become rows by themselves, in order, and before what is asked for later") {
+  OrgFile org;
+  const auto held = reservation_of(org.scope, org.clock.now());
+  REQUIRE(org.record(Reserved{held, {}}));
+  REQUIRE(org.record(settled(held, 12, org)));
+  // A refund looks for the call.
+  std::int64_t seen = 0;
+  REQUIRE(org.run([&](Transaction& tx) -> Result<void> {
+    auto event = find_event(tx.connection(), held.request_id);
+    seen = event && *event ? (*event)->seq : 0;
+    return {};
+  }));
+  CHECK(seen == 1);
+  const auto later = reservation_of(org.scope, org.clock.now());
+  REQUIRE(org.record(Reserved{later, {}}));
+  for (int i = 0; i < 2'000 && org.writers->behind(*org.file); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(number(org.path, "SELECT count(*) FROM reservations") == 1);
+}
+
+TEST_CASE("a journal smaller than its calls is filled again and again, and none is lost") {
+  auto options = plain_options();
+  options.journal_segment_bytes = 4 * block_bytes;
+  OrgFile org(options);
+  std::latch all(400);
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 400; ++i) {
+    const auto held = reservation_of(org.scope, org.clock.now());
+    org.writers->submit_call(*org.file, Reserved{held, {}}, [&, held](Result<void> reserved) {
+      if (!reserved) ++failed;
+      org.writers->submit_call(*org.file, settled(held, 1, org), [&](Result<void> done) {
+        if (!done) ++failed;
+        all.count_down();
+      });
+    });
+  }
+  all.wait();
+  CHECK(failed == 0);
+  REQUIRE(org.catch_up());
+  CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 400);
+  CHECK(number(org.path, "SELECT sum(amount) FROM ledger") == -400);
+  CHECK(number(org.path, "SELECT count(*) FROM reservations") == 0);
+  CHECK(org.verify().ok());
+}
+
+TEST_CASE("a record that is made durable twice is a row once, and what came with it is written") {
+  OrgFile org;
+  const auto held = reservation_of(org.scope, org.clock.now());
+  REQUIRE(org.record(Reserved{held, {}}));
+  REQUIRE(org.record(settled(held, 12, org)));
+  REQUIRE(org.catch_up());
+  {
+    const Busy busy(org);
+    REQUIRE(org.record(settled(held, 12, org)));
+    const auto other = reservation_of(org.scope, org.clock.now());
+    REQUIRE(org.record(Reserved{other, {}}));
+    REQUIRE(org.record(settled(other, 3, org)));
+  }
+  REQUIRE(org.catch_up());
+  CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 2);
+  CHECK(number(org.path, "SELECT sum(amount) FROM ledger") == -15);
+  CHECK(org.verify().ok());
+  CHECK(org.fatal_calls == 0);
+}
+
+TEST_CASE("a journal without room refuses, and takes calls again when there is some") {
+  const auto faults = std::make_shared<Faults>();
+  OrgFile org(faulty_options(faults));
+  org.call(1);
+  faults->no_room = true;
+  const auto refused = org.reserve(reservation_of(org.scope, org.clock.now()));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::unavailable);
+  faults->no_room = false;
+  org.call(1);
+  CHECK(number(org.path, "SELECT count(*) FROM reservations") == 0);
+  CHECK(org.fatal_calls == 0);
+}
+
+TEST_CASE("a sync of the journal that fails stops the daemon, and nobody is told that it was written") {
+  const auto faults = std::make_shared<Faults>();
+  OrgFile org(faulty_options(faults));
+  org.call(1);
+  faults->sync_fails = true;
+  CHECK_FALSE(org.record(Reserved{reservation_of(org.scope, org.clock.now()), {}}));
+  CHECK(org.fatal_calls == 1);
+  CHECK_FALSE(org.record(Reserved{reservation_of(org.scope, org.clock.now()), {}}));
+}
+
+TEST_CASE("settlements are promised while SQLite has no room, and become rows when there is some") {
+  FaultyDisk disk;
+  OrgFile org;
+  const auto held = reservation_of(org.scope, org.clock.now());
+  REQUIRE(org.reserve(held));
+  disk.faults().disk_full = true;
+  REQUIRE(org.record(settled(held, 12, org)));
+  CHECK_FALSE(org.catch_up());
+  CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 0);
+  SECTION("in this run") {
+    disk.faults().disk_full = false;
+    REQUIRE(org.catch_up());
+  }
+  SECTION("in the next one") {
+    org.close();
+    disk.faults().disk_full = false;
+    org.open();
+  }
+  CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 1);
+  CHECK(number(org.path, "SELECT sum(amount) FROM ledger") == -12);
+  CHECK(number(org.path, "SELECT count(*) FROM reservations") == 0);
+  CHECK(org.fatal_calls == 0);
+}
+
+TEST_CASE("a file that is closed leaves no journal") {
+  OrgFile org;
+  org.call(1);
+  CHECK(std::filesystem::exists(org.path + ".calls"));
+  org.close();
+  CHECK_FALSE(std::filesystem::exists(org.path + ".calls"));
+}

@@ -199,7 +199,8 @@ api::ModelPricing shown(const domain::ModelPrice& model) {
   made.context_window = model.context_window;
   made.max_output_tokens = model.max_output_tokens;
   for (const auto& price : model.prices) {
-    made.prices.push_back({std::string(domain::price_kind_word(price.kind)), price.price.text(), price.unit});
+    made.prices.push_back(
+        {std::string(domain::price_kind_word(price.kind)), price.price.text(), price.unit, price.from_tokens});
   }
   made.version = model.version;
   made.source = model.source;

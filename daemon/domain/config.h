@@ -159,12 +159,13 @@ struct KindPrice {
   PriceKind kind = PriceKind::input;
   Price price;
   std::int64_t unit = 1000;
+  std::int64_t from_tokens = 0;  // holds for calls whose input, all of it, is so many tokens or more
 };
 
 struct ModelPrice {
   std::string provider, model;
   std::optional<std::int64_t> context_window, max_output_tokens;
-  std::vector<KindPrice> prices;
+  std::vector<KindPrice> prices;  // by kind, then from_tokens
   std::int64_t version = 1;
   std::string source;
   Timestamp as_of, updated_at;

@@ -203,6 +203,7 @@ api::ModelPricing shown(const domain::ModelPrice& model) {
         {std::string(domain::price_kind_word(price.kind)), price.price.text(), price.unit, price.from_tokens});
   }
   made.version = model.version;
+  made.origin = std::string(domain::price_origin_word(model.origin));
   made.source = model.source;
   made.as_of = rfc3339(model.as_of);
   made.updated_at = rfc3339(model.updated_at);

@@ -29,11 +29,12 @@ constexpr auto find_provider_sql = sql(provider_columns, " WHERE name = :id");
 constexpr auto list_providers_sql = sql(provider_columns, " ORDER BY name");
 
 constexpr char put_model_sql[] =
-    "INSERT INTO models(provider, model, context_window, max_output_tokens, version, source, as_of, updated_at)"
-    " VALUES(:provider, :model, :context, :max_output, :version, :source, :as_of, :updated)"
+    "INSERT INTO models(provider, model, context_window, max_output_tokens, version, origin, source, as_of,"
+    " updated_at) VALUES(:provider, :model, :context, :max_output, :version, :origin, :source, :as_of, "
+    ":updated)"
     " ON CONFLICT(provider, model) DO UPDATE SET context_window = excluded.context_window,"
     " max_output_tokens = excluded.max_output_tokens, version = excluded.version, source = excluded.source,"
-    " as_of = excluded.as_of, updated_at = excluded.updated_at, shipped = 0";
+    " as_of = excluded.as_of, updated_at = excluded.updated_at, origin = excluded.origin";
 constexpr char clear_prices_sql[] = "DELETE FROM prices WHERE provider = :provider AND model = :model";
 constexpr char insert_price_sql[] =
     "INSERT INTO prices(provider, model, kind, from_tokens, unit, price)"
@@ -41,7 +42,8 @@ constexpr char insert_price_sql[] =
 constexpr char delete_model_sql[] = "DELETE FROM models WHERE provider = :provider AND model = :model";
 // One row a price; a model without prices has one row of NULLs.
 constexpr char model_columns[] =
-    "SELECT m.provider, m.model, m.context_window, m.max_output_tokens, m.version, m.source, m.as_of, "
+    "SELECT m.provider, m.model, m.context_window, m.max_output_tokens, m.version, m.origin, m.source, "
+    "m.as_of, "
     "m.updated_at,"
     " p.kind, p.from_tokens, p.unit, p.price FROM models m LEFT JOIN prices p ON p.provider = m.provider AND"
     " p.model = m.model AND p.tier = ''";
@@ -96,6 +98,9 @@ Result<std::vector<domain::ModelPrice>> read_models(SQLite::Statement& select) {
     model.context_window = row.optional(&RowReader::integer);
     model.max_output_tokens = row.optional(&RowReader::integer);
     model.version = row.integer();
+    const auto origin = domain::parse_price_origin(row.text());
+    if (!origin) return fail(Code::corrupt, "the catalog holds a price of unknown origin");
+    model.origin = *origin;
     model.source = row.text();
     model.as_of = row.time();
     model.updated_at = row.time();
@@ -172,6 +177,7 @@ Result<void> put_model(Transaction& tx, const domain::ModelPrice& model) {
     set(put, ":context", model.context_window);
     set(put, ":max_output", model.max_output_tokens);
     set(put, ":version", model.version);
+    set(put, ":origin", std::string(domain::price_origin_word(model.origin)));
     set(put, ":source", model.source);
     set(put, ":as_of", model.as_of);
     set(put, ":updated", model.updated_at);

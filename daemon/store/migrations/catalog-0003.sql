@@ -4,9 +4,9 @@
 --   LiteLLM               model_prices_and_context_window.json (github.com/BerriAI/litellm)
 -- What those do not agree on, or do not have, is not here. A later change is a migration like this one.
 
--- Whether a model's price is this program's own; one that an administrator has set is not touched.
-ALTER TABLE models ADD COLUMN shipped INTEGER NOT NULL DEFAULT 0 CHECK(shipped IN (0, 1));
-UPDATE models SET shipped = 1 WHERE source = 'seed' AND version = 1;
+-- Who a model's price is from: what an administrator has set or imported is not touched.
+ALTER TABLE models ADD COLUMN origin TEXT NOT NULL DEFAULT 'set' CHECK(origin IN ('set', 'imported', 'shipped'));
+UPDATE models SET origin = 'shipped' WHERE source = 'seed' AND version = 1;
 
 CREATE TEMP TABLE new_models(provider TEXT, model TEXT, context_window INTEGER, max_output_tokens INTEGER, source TEXT);
 CREATE TEMP TABLE new_prices(provider TEXT, model TEXT, kind TEXT, from_tokens INTEGER, unit INTEGER, price TEXT);
@@ -1010,13 +1010,13 @@ INSERT INTO new_prices VALUES
 
 -- An administrator's price stays, and one that was deleted stays away.
 DELETE FROM new_models WHERE EXISTS
-  (SELECT 1 FROM models m WHERE m.provider = new_models.provider AND m.model = new_models.model AND m.shipped = 0)
+  (SELECT 1 FROM models m WHERE m.provider = new_models.provider AND m.model = new_models.model AND m.origin <> 'shipped')
   OR EXISTS (SELECT 1 FROM settings s WHERE s.name = 'price-version:' || new_models.provider || '/' || new_models.model);
 DELETE FROM new_prices WHERE (provider, model) NOT IN (SELECT provider, model FROM new_models);
 
-INSERT INTO models(provider, model, context_window, max_output_tokens, source, as_of, updated_at, shipped)
+INSERT INTO models(provider, model, context_window, max_output_tokens, source, as_of, updated_at, origin)
 SELECT provider, model, context_window, max_output_tokens, source, unixepoch('2026-07-02') * 1000000,
-       unixepoch() * 1000000, 1 FROM new_models WHERE true
+       unixepoch() * 1000000, 'shipped' FROM new_models WHERE true
 ON CONFLICT(provider, model) DO UPDATE SET context_window = excluded.context_window,
   max_output_tokens = excluded.max_output_tokens, source = excluded.source, as_of = excluded.as_of,
   updated_at = excluded.updated_at, version = version + 1;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "daemon/store/catalog.h"
-
 namespace govctl::control {
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "common/api/platform.h"
 #include "daemon/control/changes.h"
-#include "daemon/domain/config.h"
+#include "daemon/store/catalog.h"
 
 namespace govctl::control {
 

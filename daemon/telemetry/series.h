@@ -89,7 +89,7 @@ class Family {
     for (const auto& slot : slots_) {
       if (const Series* series = slot.load(std::memory_order_acquire)) visit(*series);
     }
-    if (used_.load(std::memory_order_relaxed) >= capacity) visit(other_);
+    if (overflowed_.load(std::memory_order_relaxed)) visit(other_);
   }
 
  private:
@@ -102,7 +102,8 @@ class Family {
   // The slot's series: ours, or that of whoever was faster. Null when there are enough.
   Series* claim(std::atomic<Series*>& slot, const Labels& labels) {
     if (used_.fetch_add(1, std::memory_order_relaxed) >= capacity) {
-      used_.store(capacity, std::memory_order_relaxed);
+      used_.fetch_sub(1, std::memory_order_relaxed);
+      overflowed_.store(true, std::memory_order_relaxed);
       return nullptr;
     }
     auto made = std::make_unique<Series>();
@@ -115,6 +116,7 @@ class Family {
 
   std::array<std::atomic<Series*>, capacity * 2> slots_{};  // half empty at most full: short ways
   std::atomic<std::size_t> used_ = 0;
+  std::atomic<bool> overflowed_ = false;
   Series other_;
 };
 

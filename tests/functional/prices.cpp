@@ -66,16 +66,12 @@ TEST_CASE("a call is charged by the tier that its whole input reaches", "[prices
   const auto row = [](const char* kind, const char* usd, std::int64_t from) {
     return Json{{"kind", kind}, {"price", usd}, {"unit", 1'000'000}, {"from_tokens", from}};
   };
-  const Json report = s.daemon.expect(
-      200, "POST", "/pricing/import",
-      {{"source", "test"},
-       {"models",
-        {{{"provider", "fake"},
-          {"model", "tiers"},
-          {"max_output_tokens", 1000},
-          {"prices",
-           {row("input", "3", 0), row("input", "6", 1235), row("cache_read", "0.3", 0),
-            row("cache_read", "0.6", 1235), row("output", "15", 0), row("output", "22.5", 1235)}}}}}});
+  const Json prices =
+      Json::array({row("input", "3", 0), row("input", "6", 1235), row("cache_read", "0.3", 0),
+                   row("cache_read", "0.6", 1235), row("output", "15", 0), row("output", "22.5", 1235)});
+  const Json model{{"provider", "fake"}, {"model", "tiers"}, {"max_output_tokens", 1000}, {"prices", prices}};
+  const Json report =
+      s.daemon.expect(200, "POST", "/pricing/import", {{"source", "test"}, {"models", Json::array({model})}});
   CHECK(report["added"] == 1);
   // 234 x 3 + 1000 x 0.3 + 56 x 15 = 1842 millionths of a dollar; one token of input more, and it is
   // 235 x 6 + 1000 x 0.6 + 56 x 22.5 = 3270.

@@ -7,11 +7,11 @@ Json row(const char* kind, const char* usd, std::int64_t from_tokens = 0, std::i
   return {{"kind", kind}, {"price", usd}, {"unit", unit}, {"from_tokens", from_tokens}};
 }
 
-Json model(const char* provider, const char* name, Json prices) {
-  return {{"provider", provider}, {"model", name}, {"prices", std::move(prices)}};
+Json model(const char* provider, const char* name, const std::vector<Json>& prices) {
+  return {{"provider", provider}, {"model", name}, {"prices", prices}};
 }
 
-Json import_of(Json models) { return {{"source", "LiteLLM"}, {"models", std::move(models)}}; }
+Json import_of(const std::vector<Json>& models) { return {{"source", "LiteLLM"}, {"models", models}}; }
 
 }  // namespace
 
@@ -99,14 +99,14 @@ TEST_CASE("a price set by hand can have every kind, and tiers by input") {
                                 {"audio_out", "0.004"},
                                 {"image", "0.005"},
                                 {"search", "0.01"},
-                                {"tiers", {row("input", "0.006", 200'001, 1000)}}});
+                                {"tiers", Json::array({row("input", "0.006", 200'001, 1000)})}});
   CHECK(set["prices"] == Json::array({row("input", "0.001", 0, 1000), row("input", "0.006", 200'001, 1000),
                                       row("output", "0.002", 0, 1000), row("audio_in", "0.003", 0, 1000),
                                       row("audio_out", "0.004", 0, 1000), row("image", "0.005", 0, 1000),
                                       row("search", "0.01", 0, 1)}));
   CHECK(daemon
             .send("PUT", "/pricing/openai/gpt-x",
-                  {{"input", "1"}, {"output", "1"}, {"tiers", {row("input", "1", 0)}}})
+                  {{"input", "1"}, {"output", "1"}, {"tiers", Json::array({row("input", "1", 0)})}})
             .status == 400);
 }
 

@@ -15,6 +15,10 @@ bool any_has(const Json& table, const char* field) {
 
 }  // namespace
 
+bool all_free(const std::vector<api::PriceRow>& rows) {
+  return std::ranges::all_of(rows, [](const api::PriceRow& row) { return row.price == "0"; });
+}
+
 Result<File> read(std::string_view text, Format format, const std::optional<std::string>& provider) {
   auto table = parse_exact(text);
   if (!table) return std::unexpected(table.error());

@@ -28,6 +28,11 @@ enum class Format { automatic, litellm, models_dev };
 // Of the providers that ship, or of `provider` (our name) alone. invalid: the text is no table of that format.
 Result<File> read(std::string_view text, Format format, const std::optional<std::string>& provider);
 
+// Whether every row is nothing: tables say so of what they have no price for, too, and a price is never free by
+// accident.
+bool all_free(const std::vector<api::PriceRow>& rows);
+constexpr std::string_view free_reason = "it costs nothing there; set it by hand if that is so";
+
 // litellm.cpp: model_prices_and_context_window.json, USD per token
 // (https://docs.litellm.ai/docs/provider_registration/add_model_pricing).
 File read_litellm(const api::Json& table, const std::optional<std::string>& provider);

@@ -125,9 +125,7 @@ std::string reason_against(const std::string& provider, const std::string& model
   if (std::ranges::find(modes, mode) == modes.end())
     return fmt::format("calls of mode '{}' are not made", mode);
   if (!has(rows, "input") || !has(rows, "output")) return "it has no price of input and output tokens";
-  if (std::ranges::all_of(rows, [](const PriceRow& row) { return row.price == "0"; })) {
-    return "it costs nothing there; set it by hand if that is so";
-  }
+  if (all_free(rows)) return std::string(free_reason);
   return {};
 }
 

@@ -87,6 +87,10 @@ void add_model(const std::string& provider, const std::string& name, const Json&
     file.skipped.push_back({provider, name, rows.error().message});
     return;
   }
+  if (all_free(*rows)) {
+    file.skipped.push_back({provider, name, std::string(free_reason)});
+    return;
+  }
   api::PricingImportModel made;
   made.provider = provider;
   made.model = name;

@@ -183,7 +183,8 @@ TEST_CASE("models.dev: every kind of price, tiers old and new, and what is skipp
                        "context_over_200k": {"input": 6, "output": 22.5}}}}},
     "perplexity": {"models": {"deep": {"cost": {"input": 2, "output": 8, "citation": 2}}}},
     "xai": {"models": {"odd": {"cost": {"input": 2, "output": 8, "tiers": [{"tier": {"type": "time", "size": 5}}]}},
-                       "bad": {"cost": {"input": "x", "output": 8}}, "none": {}, "text": 5}},
+                       "bad": {"cost": {"input": "x", "output": 8}}, "none": {}, "text": 5,
+                       "free": {"cost": {"input": 0, "output": 0.00}}}},
     "togetherai": {"models": []}, "somebody": {"models": {"m": {"cost": {"input": 1, "output": 1}}}}
   })");
   REQUIRE(file.models.size() == 2);
@@ -205,7 +206,8 @@ TEST_CASE("models.dev: every kind of price, tiers old and new, and what is skipp
         "perplexity/deep: it has a price for 'citation', which is not carried\n"
         "xai/odd: it has a tier that is not one of context sizes\n"
         "xai/bad: input: 'x' is no number\n"
-        "xai/none: it has no price\n");
+        "xai/none: it has no price\n"
+        "xai/free: it costs nothing there; set it by hand if that is so\n");
 }
 
 TEST_CASE("pricing import sends the rows in one request and tells what became of them") {

@@ -41,7 +41,10 @@ std::string flat(const Json& value) {
   std::string joined;
   if (value.is_object()) {
     if (value.contains("kind") && value.contains("price") && value.contains("unit")) {
-      return fmt::format("{} {}/{}", flat(value["kind"]), flat(value["price"]), flat(value["unit"]));
+      const std::string tier = value.contains("from_tokens") && value["from_tokens"] != 0
+                                   ? fmt::format(" from {}", flat(value["from_tokens"]))
+                                   : "";
+      return fmt::format("{} {}/{}{}", flat(value["kind"]), flat(value["price"]), flat(value["unit"]), tier);
     }
     for (const auto& [name, member] : value.items()) {
       if (!member.is_null()) joined += (joined.empty() ? "" : " ") + name + "=" + flat(member);

@@ -75,19 +75,22 @@ struct ProviderPatch {
 struct PriceRow {
   std::string kind, price;
   std::int64_t unit = 1000;
+  std::int64_t from_tokens = 0;
   static constexpr auto fields() {
     return std::tuple{
         field("kind", &PriceRow::kind, "input, cache_read, cache_write_5m, cache_write_1h, output, …"),
         field("price", &PriceRow::price, "USD, decimal text"),
-        field("unit", &PriceRow::unit, "1, 1000 or 1000000")};
+        field("unit", &PriceRow::unit, "1, 1000 or 1000000"),
+        field("from_tokens", &PriceRow::from_tokens, "holds for calls with so much input or more")};
   }
+  bool operator==(const PriceRow&) const = default;
 };
 struct ModelPricing {
   std::string provider, model;
   std::optional<std::int64_t> context_window, max_output_tokens;
   std::vector<PriceRow> prices;
   std::int64_t version = 1;
-  std::string source, as_of, updated_at;
+  std::string origin, source, as_of, updated_at;
   static constexpr auto fields() {
     return std::tuple{field("provider", &ModelPricing::provider),
                       field("model", &ModelPricing::model),
@@ -95,6 +98,7 @@ struct ModelPricing {
                       field("max_output_tokens", &ModelPricing::max_output_tokens),
                       field("prices", &ModelPricing::prices),
                       field("version", &ModelPricing::version),
+                      field("origin", &ModelPricing::origin, "set, imported or shipped"),
                       field("source", &ModelPricing::source),
                       field("as_of", &ModelPricing::as_of),
                       field("updated_at", &ModelPricing::updated_at)};
@@ -104,7 +108,9 @@ struct ModelPricing {
 // version.
 struct PricingPut {
   std::string input, output;
-  std::optional<std::string> cache_read, cache_write_5m, cache_write_1h, reasoning, request, source;
+  std::optional<std::string> cache_read, cache_write_5m, cache_write_1h, reasoning, audio_in, audio_out, image;
+  std::optional<std::string> request, search, source;
+  std::optional<std::vector<PriceRow>> tiers;
   std::optional<std::int64_t> context_window, max_output_tokens;
   static constexpr auto fields() {
     return std::tuple{field("input", &PricingPut::input),
@@ -113,10 +119,65 @@ struct PricingPut {
                       field("cache_write_5m", &PricingPut::cache_write_5m),
                       field("cache_write_1h", &PricingPut::cache_write_1h),
                       field("reasoning", &PricingPut::reasoning),
+                      field("audio_in", &PricingPut::audio_in),
+                      field("audio_out", &PricingPut::audio_out),
+                      field("image", &PricingPut::image),
                       field("request", &PricingPut::request, "USD per call"),
+                      field("search", &PricingPut::search, "USD per search"),
+                      field("tiers", &PricingPut::tiers, "prices above from_tokens of input"),
                       field("source", &PricingPut::source),
                       field("context_window", &PricingPut::context_window),
                       field("max_output_tokens", &PricingPut::max_output_tokens)};
+  }
+};
+
+// POST /pricing/import: the prices of many models, from one source. A model's prices replace what it had, as a
+// new version; one whose price was set by hand is left alone unless `replace` says otherwise.
+struct PricingImportModel {
+  std::string provider, model;
+  std::optional<std::int64_t> context_window, max_output_tokens;
+  std::vector<PriceRow> prices;
+  static constexpr auto fields() {
+    return std::tuple{field("provider", &PricingImportModel::provider),
+                      field("model", &PricingImportModel::model),
+                      field("context_window", &PricingImportModel::context_window),
+                      field("max_output_tokens", &PricingImportModel::max_output_tokens),
+                      field("prices", &PricingImportModel::prices)};
+  }
+};
+struct PricingImport {
+  std::string source;
+  std::optional<std::string> as_of;
+  std::optional<bool> replace;
+  std::vector<PricingImportModel> models;
+  static constexpr auto fields() {
+    return std::tuple{field("source", &PricingImport::source),
+                      field("as_of", &PricingImport::as_of, "RFC 3339; now when absent"),
+                      field("replace", &PricingImport::replace, "prices that were set by hand too"),
+                      field("models", &PricingImport::models)};
+  }
+};
+// What became of one model; those that stay the same are counted only.
+struct PricingOutcome {
+  std::string provider, model, outcome;
+  std::optional<std::string> reason;
+  std::vector<PriceRow> before, after;
+  static constexpr auto fields() {
+    return std::tuple{field("provider", &PricingOutcome::provider),
+                      field("model", &PricingOutcome::model),
+                      field("outcome", &PricingOutcome::outcome, "added, changed or skipped"),
+                      field("reason", &PricingOutcome::reason, "why it was skipped"),
+                      field("before", &PricingOutcome::before),
+                      field("after", &PricingOutcome::after)};
+  }
+};
+struct PricingImported {
+  std::int64_t added = 0, changed = 0, same = 0, skipped = 0;
+  std::vector<PricingOutcome> models;
+  static constexpr auto fields() {
+    return std::tuple{field("added", &PricingImported::added), field("changed", &PricingImported::changed),
+                      field("same", &PricingImported::same), field("skipped", &PricingImported::skipped),
+                      field("models", &PricingImported::models)};
   }
 };
 

@@ -15,6 +15,7 @@ Answer get_health(Request& request);
 Answer get_ready(Request& request);
 Answer get_database_health(Request& request);
 Answer get_status(Request& request);
+Answer get_metrics(Request& request);
 Answer get_openapi(Request& request);
 Answer get_docs(Request& request);
 // orgs.cpp
@@ -84,6 +85,8 @@ Answer list_pricing(Request& request);
 Answer get_pricing(Request& request);
 Answer put_pricing(Request& request);
 Answer delete_pricing(Request& request);
+// pricing_import.cpp
+Answer import_pricing(Request& request);
 // ledger.cpp
 Answer purchase_credits(Request& request);
 Answer adjust_ledger(Request& request);

@@ -199,9 +199,11 @@ api::ModelPricing shown(const domain::ModelPrice& model) {
   made.context_window = model.context_window;
   made.max_output_tokens = model.max_output_tokens;
   for (const auto& price : model.prices) {
-    made.prices.push_back({std::string(domain::price_kind_word(price.kind)), price.price.text(), price.unit});
+    made.prices.push_back(
+        {std::string(domain::price_kind_word(price.kind)), price.price.text(), price.unit, price.from_tokens});
   }
   made.version = model.version;
+  made.origin = std::string(domain::price_origin_word(model.origin));
   made.source = model.source;
   made.as_of = rfc3339(model.as_of);
   made.updated_at = rfc3339(model.updated_at);

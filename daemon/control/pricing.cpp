@@ -1,21 +1,15 @@
 #include <array>
-#include <charconv>
 
 #include "daemon/control/changes.h"
 #include "daemon/control/checks.h"
 #include "daemon/control/handlers.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
+#include "daemon/control/price_rows.h"
 #include "daemon/store/catalog.h"
 
 namespace govctl::control {
 namespace {
-
-using domain::PriceKind;
-
-Subject subject_of(const domain::ModelPrice& model) {
-  return {"pricing", model.provider + "/" + model.model, model.provider + "/" + model.model};
-}
 
 std::unexpected<Error> none(const std::string& provider, const std::string& model) {
   return fail(Code::not_found,
@@ -24,44 +18,33 @@ std::unexpected<Error> none(const std::string& provider, const std::string& mode
                           model.substr(0, 200)));
 }
 
-// USD per 1,000 tokens, and per call.
+// USD per 1,000 tokens, per call and per search.
 Result<std::vector<domain::KindPrice>> prices_of(const api::PricingPut& body) {
   struct Given {
-    std::string_view field;
-    PriceKind kind;
+    std::string_view kind;
     std::optional<std::string> text;
     std::int64_t unit = 1000;
   };
-  const std::array given{Given{"input", PriceKind::input, body.input},
-                         Given{"cache_read", PriceKind::cache_read, body.cache_read},
-                         Given{"cache_write_5m", PriceKind::cache_write_5m, body.cache_write_5m},
-                         Given{"cache_write_1h", PriceKind::cache_write_1h, body.cache_write_1h},
-                         Given{"output", PriceKind::output, body.output},
-                         Given{"reasoning", PriceKind::reasoning, body.reasoning},
-                         Given{"request", PriceKind::request, body.request, 1}};
-  std::vector<domain::KindPrice> prices;
+  const std::array given{Given{"input", body.input},
+                         Given{"cache_read", body.cache_read},
+                         Given{"cache_write_5m", body.cache_write_5m},
+                         Given{"cache_write_1h", body.cache_write_1h},
+                         Given{"output", body.output},
+                         Given{"reasoning", body.reasoning},
+                         Given{"audio_in", body.audio_in},
+                         Given{"audio_out", body.audio_out},
+                         Given{"image", body.image},
+                         Given{"request", body.request, 1},
+                         Given{"search", body.search, 1}};
+  std::vector<api::PriceRow> rows;
   for (const auto& one : given) {
-    if (!one.text) continue;
-    auto price = Price::parse(*one.text);
-    if (!price) return fail(Code::invalid, fmt::format("'{}': {}", one.field, price.error().message));
-    prices.push_back({one.kind, *price, one.unit});
+    if (one.text) rows.push_back({std::string(one.kind), *one.text, one.unit, 0});
   }
+  if (body.tiers) rows.insert(rows.end(), body.tiers->begin(), body.tiers->end());
+  auto prices = price_rows(rows);
+  if (!prices) return prices;
+  if (auto ok = check_prices(*prices); !ok) return std::unexpected(ok.error());
   return prices;
-}
-
-// A model whose price was deleted and set again goes on counting: a version names one price for ever.
-std::string version_setting(const std::string& provider, const std::string& model) {
-  return "price-version:" + provider + "/" + model;
-}
-
-Result<std::int64_t> next_version(store::Transaction& tx, const domain::ModelPrice& model,
-                                  const std::optional<domain::ModelPrice>& before) {
-  if (before) return before->version + 1;
-  auto last = store::get_setting(tx.connection(), version_setting(model.provider, model.model));
-  if (!last) return std::unexpected(last.error());
-  std::int64_t version = 0;
-  if (*last) std::from_chars((*last)->data(), (*last)->data() + (*last)->size(), version);
-  return version + 1;
 }
 
 }  // namespace
@@ -151,7 +134,7 @@ Answer delete_pricing(Request& request) {
     if (!*before) return none(provider, model);
     if (auto ok = check_version(if_match, (*before)->version, "price"); !ok) return std::unexpected(ok.error());
     if (auto done = store::delete_model(tx, provider, model); !done) return std::unexpected(done.error());
-    auto kept = store::put_setting(tx, version_setting(provider, model), std::to_string((*before)->version));
+    auto kept = keep_version(tx, **before);
     if (!kept) return std::unexpected(kept.error());
     auto audit = author.record("pricing.delete", subject_of(**before),
                                fmt::format("deleted the price of {} of {}", model, provider),

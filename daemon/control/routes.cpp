@@ -31,6 +31,8 @@ constexpr std::array table{
     Route{"GET", "/redoc", Needs(none), get_docs, "This API as a page", nullptr, nullptr, 200, Shape::text},
     Route{"GET", "/status", Needs(settings_read), get_status, "Version, gateway, calls in flight", nullptr,
           of<api::Status>},
+    Route{"GET", "/metrics", Needs(settings_read), get_metrics, "Figures for Prometheus (text format 0.0.4)",
+          nullptr, nullptr, 200, Shape::text},
     Route{"GET", "/verify", Needs(audit_read), verify, "The proof: every chain, signature and anchor checked",
           nullptr, of<api::VerifyReport>, 200, Shape::object, Names{"org"}},
 
@@ -161,6 +163,9 @@ constexpr std::array table{
     Route{"DELETE", "/pricing/{provider}/{model}", Needs(pricing_write), delete_pricing,
           "Delete a model's price; its calls are refused", nullptr, of<api::ModelPricing>, 200,
           Shape::versioned},
+    Route{"POST", "/pricing/import", Needs(pricing_write), import_pricing,
+          "Set many models' prices from one source; dry_run tells what would change", of<api::PricingImport>,
+          of<api::PricingImported>},
 
     // --- money ---
     Route{"POST", "/credits/purchase", Needs(ledger_write), purchase_credits, "Buy credits", of<api::Purchase>,

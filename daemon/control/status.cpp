@@ -6,6 +6,7 @@
 #include "daemon/control/handlers.h"
 #include "daemon/control/openapi.h"
 #include "daemon/store/catalog.h"
+#include "daemon/telemetry/metrics.h"
 
 namespace govctl::control {
 
@@ -34,6 +35,15 @@ Answer get_status(Request& request) {
   status.quarantined = request.registry.quarantined();
   status.state_dir = request.options.state_dir;
   co_return reply(status);
+}
+
+Answer get_metrics(Request& request) {
+  auto& metrics = metrics::process();
+  metrics.set_in_flight(static_cast<std::int64_t>(request.registry.inflight()));
+  Reply made;
+  made.body = metrics.text();
+  made.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  co_return made;
 }
 
 Answer get_openapi(Request& /*request*/) {

@@ -38,7 +38,7 @@ constexpr bool causes_in_order() {
   }
   return true;
 }
-static_assert(causes_in_order(), "the table is indexed by Cause");
+static_assert(causes_in_order() && causes.size() == cause_count, "the table is indexed by Cause");
 
 std::string number(std::int64_t value) { return fmt::format("{}", value); }
 

@@ -47,6 +47,7 @@ enum class Cause : std::uint8_t {
   key_limit,
   unavailable,  // the ledger cannot be written
 };
+constexpr std::size_t cause_count = static_cast<std::size_t>(Cause::unavailable) + 1;
 std::string_view cause_word(Cause cause);
 // POLICY_BLOCKED, or BUDGET_EXCEEDED for money.
 CallStatus status_of(Cause cause);

@@ -6,6 +6,7 @@
 namespace govctl::domain {
 namespace {
 constexpr std::array<std::string_view, 3> period_words{"DAILY", "MONTHLY", "TOTAL"};
+constexpr std::array<std::string_view, 3> origin_words{"set", "imported", "shipped"};
 
 using std::chrono::days;
 using std::chrono::microseconds;
@@ -27,6 +28,16 @@ std::optional<Period> parse_period(std::string_view word) {
   const auto* const found = std::ranges::find(period_words, word);
   if (found == period_words.end()) return std::nullopt;
   return static_cast<Period>(found - period_words.begin());
+}
+
+std::string_view price_origin_word(PriceOrigin origin) {
+  return origin_words[static_cast<std::size_t>(origin)];
+}
+
+std::optional<PriceOrigin> parse_price_origin(std::string_view word) {
+  const auto* const found = std::ranges::find(origin_words, word);
+  if (found == origin_words.end()) return std::nullopt;
+  return static_cast<PriceOrigin>(found - origin_words.begin());
 }
 
 Timestamp period_start(Period period, Timestamp at) {

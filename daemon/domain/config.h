@@ -159,13 +159,22 @@ struct KindPrice {
   PriceKind kind = PriceKind::input;
   Price price;
   std::int64_t unit = 1000;
+  std::int64_t from_tokens = 0;  // holds for calls whose input, all of it, is so many tokens or more
+  bool operator==(const KindPrice&) const = default;
 };
+
+// Who a price is from. What was set by hand is replaced by hand, or where an import is told to; what ships is
+// replaced by a later version of this program.
+enum class PriceOrigin : std::uint8_t { set, imported, shipped };
+std::string_view price_origin_word(PriceOrigin origin);  // "set", "imported", "shipped"
+std::optional<PriceOrigin> parse_price_origin(std::string_view word);
 
 struct ModelPrice {
   std::string provider, model;
   std::optional<std::int64_t> context_window, max_output_tokens;
-  std::vector<KindPrice> prices;
+  std::vector<KindPrice> prices;  // by kind, then from_tokens
   std::int64_t version = 1;
+  PriceOrigin origin = PriceOrigin::set;
   std::string source;
   Timestamp as_of, updated_at;
 };

@@ -16,9 +16,14 @@ const ModelPrice* exact(const std::vector<ModelPrice>& rows, std::string_view pr
   return found == rows.end() ? nullptr : &*found;
 }
 
-const KindPrice* row_of(const ModelPrice& row, PriceKind kind) {
-  const auto found = std::ranges::find(row.prices, kind, &KindPrice::kind);
-  return found == row.prices.end() ? nullptr : &*found;
+// The kind's row with the highest from_tokens that the call reaches.
+const KindPrice* row_of(const ModelPrice& row, PriceKind kind, std::int64_t input_tokens) {
+  const KindPrice* best = nullptr;
+  for (const KindPrice& price : row.prices) {
+    if (price.kind != kind || price.from_tokens > input_tokens) continue;
+    if (best == nullptr || price.from_tokens > best->from_tokens) best = &price;
+  }
+  return best;
 }
 
 // The kind that `kind` is part of, for models without a row of its own.
@@ -43,15 +48,22 @@ PriceKind wider(PriceKind kind) {
   return kind;
 }
 
-// The dearest of `kinds` for one token; units differ, so they are compared as price x 10^6 / unit.
-KindPrice dearest(const ModelPrice& row, std::initializer_list<PriceKind> kinds) {
+// The dearest of `kinds` for one token in any tier that a call of up to `input_tokens` can end in; units
+// differ, so they are compared as price x 10^6 / unit.
+KindPrice dearest(const ModelPrice& row, std::initializer_list<PriceKind> kinds, std::int64_t input_tokens) {
   KindPrice best;
   const auto per_token = [](const KindPrice& price) {
     return Int128{price.price.e8()} * (1'000'000 / price.unit);
   };
-  for (const PriceKind kind : kinds) {
-    const KindPrice price = price_of(row, kind);
-    if (per_token(price) > per_token(best)) best = price;
+  const auto consider = [&](std::int64_t tier) {
+    for (const PriceKind kind : kinds) {
+      const KindPrice price = price_of(row, kind, tier);
+      if (per_token(price) > per_token(best)) best = price;
+    }
+  };
+  consider(0);
+  for (const KindPrice& price : row.prices) {
+    if (price.from_tokens > 0 && price.from_tokens <= input_tokens) consider(price.from_tokens);
   }
   return best;
 }
@@ -84,9 +96,9 @@ const ModelPrice* find_price(const std::vector<ModelPrice>& rows, std::string_vi
   return base == model ? nullptr : exact(rows, provider, base);
 }
 
-KindPrice price_of(const ModelPrice& row, PriceKind kind) {
+KindPrice price_of(const ModelPrice& row, PriceKind kind, std::int64_t input_tokens) {
   for (PriceKind at = kind;;) {
-    if (const auto* found = row_of(row, at)) return *found;
+    if (const auto* found = row_of(row, at, input_tokens)) return *found;
     const PriceKind next = wider(at);
     if (next == at) return KindPrice{kind, Price{}, 1};
     at = next;
@@ -95,9 +107,10 @@ KindPrice price_of(const ModelPrice& row, PriceKind kind) {
 
 std::optional<Cost> cost_of(const ModelPrice& row, const Usage& usage) {
   Cost cost;
+  const std::int64_t input_tokens = usage.input_tokens();
   for (std::size_t i = 0; i < price_kind_count; ++i) {
     if (usage.quantity[i] == 0) continue;
-    const KindPrice price = price_of(row, static_cast<PriceKind>(i));
+    const KindPrice price = price_of(row, static_cast<PriceKind>(i), input_tokens);
     if (!cost.add(usage.quantity[i], price.price, price.unit)) return std::nullopt;
   }
   return cost;
@@ -106,9 +119,10 @@ std::optional<Cost> cost_of(const ModelPrice& row, const Usage& usage) {
 std::optional<Cost> worst_case(const ModelPrice& row, std::int64_t input_tokens, std::int64_t output_tokens,
                                std::int64_t choices) {
   using enum PriceKind;
-  const KindPrice in = dearest(row, {input, cache_read, cache_write_5m, cache_write_1h, audio_in, image});
-  const KindPrice out = dearest(row, {output, reasoning, audio_out});
-  const KindPrice fee = price_of(row, request);
+  const KindPrice in =
+      dearest(row, {input, cache_read, cache_write_5m, cache_write_1h, audio_in, image}, input_tokens);
+  const KindPrice out = dearest(row, {output, reasoning, audio_out}, input_tokens);
+  const KindPrice fee = dearest(row, {request}, input_tokens);
   std::int64_t produced = 0;
   Cost cost;
   if (__builtin_mul_overflow(output_tokens, choices, &produced) || !cost.add(input_tokens, in.price, in.unit) ||

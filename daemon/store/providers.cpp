@@ -29,21 +29,24 @@ constexpr auto find_provider_sql = sql(provider_columns, " WHERE name = :id");
 constexpr auto list_providers_sql = sql(provider_columns, " ORDER BY name");
 
 constexpr char put_model_sql[] =
-    "INSERT INTO models(provider, model, context_window, max_output_tokens, version, source, as_of, updated_at)"
-    " VALUES(:provider, :model, :context, :max_output, :version, :source, :as_of, :updated)"
+    "INSERT INTO models(provider, model, context_window, max_output_tokens, version, origin, source, as_of,"
+    " updated_at) VALUES(:provider, :model, :context, :max_output, :version, :origin, :source, :as_of, "
+    ":updated)"
     " ON CONFLICT(provider, model) DO UPDATE SET context_window = excluded.context_window,"
     " max_output_tokens = excluded.max_output_tokens, version = excluded.version, source = excluded.source,"
-    " as_of = excluded.as_of, updated_at = excluded.updated_at";
+    " as_of = excluded.as_of, updated_at = excluded.updated_at, origin = excluded.origin";
 constexpr char clear_prices_sql[] = "DELETE FROM prices WHERE provider = :provider AND model = :model";
 constexpr char insert_price_sql[] =
-    "INSERT INTO prices(provider, model, kind, unit, price) VALUES(:provider, :model, :kind, :unit, :price)";
+    "INSERT INTO prices(provider, model, kind, from_tokens, unit, price)"
+    " VALUES(:provider, :model, :kind, :from, :unit, :price)";
 constexpr char delete_model_sql[] = "DELETE FROM models WHERE provider = :provider AND model = :model";
 // One row a price; a model without prices has one row of NULLs.
 constexpr char model_columns[] =
-    "SELECT m.provider, m.model, m.context_window, m.max_output_tokens, m.version, m.source, m.as_of, "
+    "SELECT m.provider, m.model, m.context_window, m.max_output_tokens, m.version, m.origin, m.source, "
+    "m.as_of, "
     "m.updated_at,"
-    " p.kind, p.unit, p.price FROM models m LEFT JOIN prices p ON p.provider = m.provider AND p.model = "
-    "m.model";
+    " p.kind, p.from_tokens, p.unit, p.price FROM models m LEFT JOIN prices p ON p.provider = m.provider AND"
+    " p.model = m.model AND p.tier = ''";
 constexpr auto find_model_sql = sql(model_columns, " WHERE m.provider = :provider AND m.model = :model");
 constexpr auto list_models_sql = sql(model_columns, " ORDER BY m.provider, m.model");
 
@@ -95,6 +98,9 @@ Result<std::vector<domain::ModelPrice>> read_models(SQLite::Statement& select) {
     model.context_window = row.optional(&RowReader::integer);
     model.max_output_tokens = row.optional(&RowReader::integer);
     model.version = row.integer();
+    const auto origin = domain::parse_price_origin(row.text());
+    if (!origin) return fail(Code::corrupt, "the catalog holds a price of unknown origin");
+    model.origin = *origin;
     model.source = row.text();
     model.as_of = row.time();
     model.updated_at = row.time();
@@ -103,13 +109,17 @@ Result<std::vector<domain::ModelPrice>> read_models(SQLite::Statement& select) {
     }
     const auto kind_word = row.optional(&RowReader::text);
     if (!kind_word) continue;
+    const std::int64_t from_tokens = row.integer();
     const std::int64_t unit = row.integer();
     const auto kind = domain::parse_price_kind(*kind_word);
     const auto price = Price::parse(row.text());
     if (!kind || !price) return fail(Code::corrupt, "the catalog holds a price that cannot be read");
-    models.back().prices.push_back({*kind, *price, unit});
+    models.back().prices.push_back({*kind, *price, unit, from_tokens});
   }
-  for (auto& model : models) std::ranges::sort(model.prices, {}, &domain::KindPrice::kind);
+  for (auto& model : models) {
+    std::ranges::sort(model.prices, {},
+                      [](const domain::KindPrice& price) { return std::pair(price.kind, price.from_tokens); });
+  }
   return models;
 }
 
@@ -167,6 +177,7 @@ Result<void> put_model(Transaction& tx, const domain::ModelPrice& model) {
     set(put, ":context", model.context_window);
     set(put, ":max_output", model.max_output_tokens);
     set(put, ":version", model.version);
+    set(put, ":origin", std::string(domain::price_origin_word(model.origin)));
     set(put, ":source", model.source);
     set(put, ":as_of", model.as_of);
     set(put, ":updated", model.updated_at);
@@ -180,6 +191,7 @@ Result<void> put_model(Transaction& tx, const domain::ModelPrice& model) {
       set(insert, ":provider", model.provider);
       set(insert, ":model", model.model);
       set(insert, ":kind", std::string(domain::price_kind_word(price.kind)));
+      set(insert, ":from", price.from_tokens);
       set(insert, ":unit", price.unit);
       set(insert, ":price", price.price.text());
       insert.exec();

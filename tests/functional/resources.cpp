@@ -209,7 +209,7 @@ TEST_CASE("providers and prices: what ships, what is added, changed and taken aw
   CHECK(api.daemon.event(first["x_platform"]["request_id"])["price_version"] == 1);
   CHECK(api.get("/pricing/fake/m")["prices"].size() == 2);
   CHECK(api.get("/pricing?provider=fake")["total"] == 1);
-  CHECK(api.get("/pricing/openai/gpt-4o-mini")["prices"][0]["price"] == "0.00015");
+  CHECK(api.get("/pricing/openai/gpt-4o-mini")["prices"][0]["price"] == "0.15");
 
   // Another address for the same provider is in force at once.
   api.done("PATCH", "/providers/fake", {{"base_url", other.base_url()}});

@@ -8,8 +8,12 @@ TEST_CASE("the shipped providers and prices are there") {
   CHECK(openai["shipped"] == true);
   CHECK(openai["kind"] == "openai");
   const Json price = daemon.make("GET", "/pricing/openai/gpt-4o-mini");
-  CHECK(price["prices"] == Json::array({{{"kind", "input"}, {"price", "0.00015"}, {"unit", 1000}},
-                                        {{"kind", "output"}, {"price", "0.0006"}, {"unit", 1000}}}));
+  const auto row = [](const char* kind, const char* usd) {
+    return Json{{"kind", kind}, {"price", usd}, {"unit", 1'000'000}, {"from_tokens", 0}};
+  };
+  CHECK(price["prices"] ==
+        Json::array({row("input", "0.15"), row("cache_read", "0.075"), row("output", "0.6")}));
+  CHECK(price["origin"] == "shipped");
   CHECK(daemon.make("GET", "/pricing?provider=mock&model=mock-model")["total"] == 1);
 }
 
@@ -69,14 +73,16 @@ TEST_CASE("setting a price makes a new version, and a version names one price fo
   const Json first =
       daemon.make("PUT", "/pricing/openai/gpt-4o",
                   {{"input", "0.0030"}, {"output", "0.01"}, {"cache_read", "0.001"}, {"request", "0.5"}});
-  CHECK(first["version"] == 2);
+  const auto version = first["version"].get<int>();
+  CHECK(first["origin"] == "set");
   CHECK(first["context_window"] == 128000);
   CHECK(first["prices"].size() == 4);
   CHECK(first["prices"][0]["price"] == "0.003");
-  CHECK(first["prices"][3] == Json({{"kind", "request"}, {"price", "0.5"}, {"unit", 1}}));
+  CHECK(first["prices"][3] == Json({{"kind", "request"}, {"price", "0.5"}, {"unit", 1}, {"from_tokens", 0}}));
   daemon.make("DELETE", "/pricing/openai/gpt-4o");
   CHECK(daemon.get("/pricing/openai/gpt-4o").status == 404);
-  CHECK(daemon.make("PUT", "/pricing/openai/gpt-4o", {{"input", "1"}, {"output", "1"}})["version"] == 3);
+  CHECK(daemon.make("PUT", "/pricing/openai/gpt-4o", {{"input", "1"}, {"output", "1"}})["version"] ==
+        version + 1);
   // What stands after a slash is the model's, encoded.
   CHECK(daemon.make("PUT", "/pricing/openrouter/meta%2Fllama", {{"input", "0"}, {"output", "0"}})["model"] ==
         "meta/llama");

@@ -329,6 +329,7 @@ TEST_CASE("the catalog keeps orgs, the key index, settings, providers and prices
     model.provider = "openai";
     model.model = "gpt-4o";
     model.prices = {{domain::PriceKind::output, Price::of_e8(200'000), 1000},
+                    {domain::PriceKind::input, Price::of_e8(300'000), 1000, 200'001},
                     {domain::PriceKind::input, Price::of_e8(100'000), 1000}};
     model.version = 2;
     model.source = "test";
@@ -352,20 +353,23 @@ TEST_CASE("the catalog keeps orgs, the key index, settings, providers and prices
   const auto platform = load_platform(**connection);
   REQUIRE(platform);
   CHECK(platform->providers.front().name == "deepseek");
-  CHECK(platform->models.size() == 7);
   CHECK_FALSE(*find_model(**connection, "openai", "gpt-4-turbo"));
   const auto model = find_model(**connection, "openai", "gpt-4o");
   REQUIRE(model);
   REQUIRE(*model);
   CHECK((*model)->version == 2);
   CHECK_FALSE((*model)->context_window);
-  REQUIRE((*model)->prices.size() == 2);
+  REQUIRE((*model)->prices.size() == 3);
   CHECK((*model)->prices[0].kind == domain::PriceKind::input);
   CHECK((*model)->prices[0].price.text() == "0.001");
+  CHECK((*model)->prices[0].from_tokens == 0);
+  CHECK((*model)->prices[1].price.text() == "0.003");
+  CHECK((*model)->prices[1].from_tokens == 200'001);
+  CHECK((*model)->prices[2].kind == domain::PriceKind::output);
   // Prices of a model that is gone are gone.
   {
     SQLite::Statement left((*connection)->database(),
-                           "SELECT count(*) FROM prices WHERE model = 'gpt-4-turbo'");
+                           "SELECT count(*) FROM prices WHERE provider = 'openai' AND model = 'gpt-4-turbo'");
     REQUIRE(left.executeStep());
     CHECK(left.getColumn(0).getInt() == 0);
   }

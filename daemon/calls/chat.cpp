@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/calls/fields.h"
+#include "daemon/providers/openai.h"
+
 namespace govctl::calls::chat {
 
 using domain::Refusal;
@@ -22,27 +25,6 @@ constexpr std::array<std::string_view, 14> governed{
 // An image costs at most this, inline: gpt-4o-mini takes 2,833 + 8 tiles x 5,667 tokens, the others far less.
 constexpr std::int64_t max_image_tokens = 48'169;
 constexpr std::int64_t max_choices = 128;
-
-std::unexpected<Refusal> bad(std::string parameter, std::string message) {
-  Refusal refusal;
-  refusal.cause = domain::Cause::bad_request;
-  refusal.message = std::move(message);
-  refusal.parameter = std::move(parameter);
-  return std::unexpected(std::move(refusal));
-}
-
-bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return lower(x) == lower(y);
-  });
-}
-
-// A member that is there and not null.
-const JsonMember* given(const JsonObject& object, std::string_view key) {
-  const JsonMember* member = object.find(key);
-  return member == nullptr || member->value == "null" ? nullptr : member;
-}
 
 bool names_media(const JsonMember& member) {
   constexpr std::array<std::string_view, 8> words{"image",    "audio",  "video", "file",
@@ -139,25 +121,12 @@ std::expected<Request, Refusal> parse(std::string_view body) {
   Request request;
   auto object = providers::scan_object(body);
   if (!object) return bad("", object.error().message);
-  for (const JsonMember& member : object->members) {
-    for (const std::string_view name : governed) {
-      if (member.key != name && same_but_for_case(member.key, name)) {
-        return bad(std::string(member.key), fmt::format("field '{}' must be written '{}'", member.key, name));
-      }
-    }
-  }
+  if (auto refusal = misspelt(*object, governed)) return std::unexpected(std::move(*refusal));
   domain::Ask& ask = request.ask;
 
-  const JsonMember* model = given(*object, "model");
-  if (model == nullptr) return bad("model", "field 'model' is missing");
-  auto name = providers::json_string(model->value);
-  if (!name) return bad("model", "field 'model' must be a string");
-  const bool printable =
-      std::ranges::all_of(*name, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
-  if (name->empty() || name->size() > 200 || !printable) {
-    return bad("model", "field 'model' must be 1 to 200 characters without blanks");
-  }
-  ask.model = std::move(*name);
+  auto model = model_of(*object);
+  if (!model) return std::unexpected(std::move(model.error()));
+  ask.model = std::move(*model);
 
   const JsonMember* messages = given(*object, "messages");
   if (messages == nullptr) return bad("messages", "field 'messages' is missing");
@@ -213,6 +182,12 @@ std::expected<Request, Refusal> parse(std::string_view body) {
   read_messages(messages->value, ask);
   request.object = std::move(*object);
   return request;
+}
+
+std::string edited(std::string body, const Request& request, const Edits& edits) {
+  auto changed = providers::openai::edited(
+      body, request.object, {edits.model, edits.include_usage, edits.max_tokens, edits.max_tokens_field});
+  return changed ? std::move(*changed) : std::move(body);
 }
 
 }  // namespace govctl::calls::chat

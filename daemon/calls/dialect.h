@@ -1,6 +1,7 @@
 #pragma once
-// What a client's dialect is to a call: how its requests are read and changed, how it is told answers that came in
-// another format, and how it is told that something failed. One file a dialect, one row a dialect in dialect.cpp.
+// What a client's dialect is to a call: how its requests are read and changed, how it is told answers that came
+// in another format, and how it is told that something failed. One file a dialect, one row a dialect in
+// dialect.cpp.
 
 #include <expected>
 #include <memory>
@@ -34,8 +35,8 @@ struct Edits {
 struct Dialect {
   std::string_view name;  // as usage events say it: "chat", "messages", "responses", "embeddings"
   providers::Format format;
-  // A refusal (bad_request) names the field. A governed field that stands twice or in another spelling is refused:
-  // upstreams differ in which one they believe.
+  // A refusal (bad_request) names the field. A governed field that stands twice or in another spelling is
+  // refused: upstreams differ in which one they believe.
   std::expected<Request, domain::Refusal> (*parse)(std::string_view body);
   // `body` with the edits, byte for byte otherwise.
   std::string (*edited)(std::string body, const Request& request, const Edits& edits);
@@ -46,6 +47,13 @@ struct Dialect {
   providers::Json (*answer_from_chat)(const providers::Json& chat, const domain::Usage& usage,
                                       const providers::AnswerIdentity& identity);
   std::unique_ptr<providers::ChunkSink> (*sink)(const providers::AnswerIdentity& identity);
+
+  Envelope envelope;              // how its clients are told of errors
+  std::string_view ping;          // SSE text that keeps a silent stream alive; empty: it has no streams
+  std::string_view closing = {};  // ends a stream whose upstream gave a stop reason and no terminal event
 };
+
+// The dialect whose requests come in that format; of chat, messages, responses, embeddings.
+const Dialect& dialect_of(providers::Format format);
 
 }  // namespace govctl::calls

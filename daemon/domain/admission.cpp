@@ -248,6 +248,7 @@ Refusal money_refusal(const MoneyLine& line, Credits needed, std::string_view pa
       fmt::format("{} does not cover this call: it needs up to {} credits; limit {}, spent {}, held {}", what,
                   needed.value(), line.limit, line.spent, line.held);
   if (line.cause == Cause::budget) {
+    refusal.period = line.period;
     refusal.resets_at = period_end(line.period, now);
     if (refusal.resets_at) {
       refusal.message += fmt::format("; it resets at {}", rfc3339(*refusal.resets_at).substr(0, 19) + "Z");

@@ -57,6 +57,7 @@ struct Refusal {
   std::string next;     // a govctl command that would mend it, or empty
   std::string path;
   std::optional<std::int64_t> limit, spent, held, needed;
+  std::optional<Period> period;  // of a budget
   std::optional<Timestamp> resets_at;
   std::optional<std::int64_t> retry_after_s;
   std::string parameter;  // the field of the body, for bad_request

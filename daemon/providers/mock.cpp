@@ -8,8 +8,6 @@
 namespace govctl::providers::mock {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::size_t text_length(const Json& content) {
   if (content.is_string()) return content.get_ref<const std::string&>().size();
   std::size_t length = 0;
@@ -42,6 +40,41 @@ std::string event(const Json& chunk) {
 }
 
 }  // namespace
+
+const Adapter& adapter() {
+  static constexpr Adapter row{.kind = "mock",
+                               .chat = Format::chat,
+                               .embeddings = Format::embeddings,
+                               .wire = [](WireInput) -> Result<WireRequest> {
+                                 return fail(Code::invalid, "the mock provider lives in this process");
+                               }};
+  return row;
+}
+
+Answer embeddings(std::string_view body, std::string_view model) {
+  const auto request = Json::parse(body, nullptr, false);
+  Json inputs = request.is_object() && request.contains("input") ? request["input"] : Json();
+  // One text, or one list of token numbers, is one input.
+  if (!inputs.is_array() || (!inputs.empty() && inputs.front().is_number())) inputs = Json::array({inputs});
+  std::int64_t input_tokens = 0;
+  Json data = Json::array();
+  for (const Json& input : inputs) {
+    const std::string text = input.is_string() ? input.get<std::string>() : input.dump();
+    input_tokens += input.is_array() ? static_cast<std::int64_t>(input.size()) : tokens(text.size());
+    std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    Json vector = Json::array();
+    for (unsigned i = 0; i < 8; ++i) vector.push_back(static_cast<double>(hash >> (8 * i) & 255) / 255.0 - 0.5);
+    data.push_back(Json{{"object", "embedding"}, {"index", data.size()}, {"embedding", std::move(vector)}});
+  }
+  const Json whole{{"object", "list"},
+                   {"data", std::move(data)},
+                   {"model", model},
+                   {"usage", Json{{"prompt_tokens", input_tokens}, {"total_tokens", input_tokens}}}};
+  Answer answer;
+  answer.pieces.push_back(whole.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return answer;
+}
 
 Answer answer(std::string_view body, std::string_view model, std::string_view id, long created) {
   Answer answer;

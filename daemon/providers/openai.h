@@ -2,6 +2,7 @@
 // The OpenAI chat completions format, requests and answers (platform.openai.com/docs/api-reference/chat). Bytes
 // to facts and back; no sockets, no money.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +49,16 @@ struct Chunk {
   std::int64_t produced_bytes = 0;
 };
 Result<Chunk> read_chunk(std::string_view data);
+
+// The format's rows for the tables of adapter.cpp. Embeddings answer in the same shape, without choices.
+Result<AnswerFacts> answer_facts(std::string_view body);
+std::unique_ptr<StreamReader> stream_reader();
+// Kind `openai`: any API compatible with OpenAI's. The base URL ends with its version ("/v1").
+const Adapter& adapter();
+// Kind `azure_openai` (learn.microsoft.com/azure/ai-foundry/openai/reference). With an api_version the base URL
+// ends with "/openai" and the model's name is its deployment's; without one it ends with "/openai/v1", as
+// OpenAI's own.
+const Adapter& azure_adapter();
 
 // Models that reason where nobody sees it: what they used cannot be estimated from what they showed.
 bool hides_reasoning(std::string_view model);

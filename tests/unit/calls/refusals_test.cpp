@@ -32,6 +32,7 @@ class HeadersOnly final : public http::Exchange {
     }
     return {};
   }
+  [[nodiscard]] http::Headers headers_with(std::string_view /*lower_prefix*/) const override { return {}; }
   [[nodiscard]] const http::Peer& peer() const override { return peer_; }
   [[nodiscard]] boost::asio::io_context& context() const override { return context_; }
   boost::asio::awaitable<Result<std::string>> body() override { co_return std::string(); }
@@ -84,7 +85,7 @@ TEST_CASE("every cause has its status, type and code") {
     domain::Refusal refusal;
     refusal.cause = row.cause;
     refusal.message = "because";
-    const auto response = chat_refusal(refusal, id);
+    const auto response = refusal_answer(Envelope::chat, refusal, id, Timestamp{});
     INFO(row.code);
     CHECK(response.status == row.status);
     CHECK(header(response, "Content-Type") == "application/json");
@@ -104,7 +105,8 @@ TEST_CASE("what a command mends names the command; the rest is explained") {
   refusal.message = "no price";
   refusal.next = "govctl pricing set openai x --input USD --output USD";
   refusal.parameter = "model";
-  const auto error = nlohmann::json::parse(chat_refusal(refusal, RequestId::mint(1)).body)["error"];
+  const auto error = nlohmann::json::parse(
+      refusal_answer(Envelope::chat, refusal, RequestId::mint(1), Timestamp{}).body)["error"];
   CHECK(error["message"] == "no price; run: govctl pricing set openai x --input USD --output USD");
   CHECK(error["param"] == "model");
 }
@@ -114,23 +116,27 @@ TEST_CASE("a rate limit says when to come again and what is left") {
   refusal.cause = Cause::rpm;
   refusal.limit = 10;
   refusal.retry_after_s = 17;
-  const auto requests = chat_refusal(refusal, RequestId::mint(1));
+  const auto requests = refusal_answer(Envelope::chat, refusal, RequestId::mint(1), Timestamp{});
   CHECK(header(requests, "retry-after") == "17");
   CHECK(header(requests, "x-ratelimit-limit-requests") == "10");
   CHECK(header(requests, "x-ratelimit-remaining-requests") == "0");
   CHECK(header(requests, "x-ratelimit-reset-requests") == "17s");
   refusal.cause = Cause::tpm;
-  CHECK(header(chat_refusal(refusal, RequestId::mint(1)), "x-ratelimit-limit-tokens") == "10");
+  CHECK(header(refusal_answer(Envelope::chat, refusal, RequestId::mint(1), Timestamp{}),
+               "x-ratelimit-limit-tokens") == "10");
   refusal.cause = Cause::parallel;
-  CHECK(header(chat_refusal(refusal, RequestId::mint(1)), "retry-after") == "17");
-  CHECK(header(chat_refusal(refusal, RequestId::mint(1)), "x-ratelimit-limit-requests") == "-");
+  CHECK(header(refusal_answer(Envelope::chat, refusal, RequestId::mint(1), Timestamp{}), "retry-after") ==
+        "17");
+  CHECK(header(refusal_answer(Envelope::chat, refusal, RequestId::mint(1), Timestamp{}),
+               "x-ratelimit-limit-requests") == "-");
 }
 
 TEST_CASE("an error is JSON whatever its message holds") {
   Fault fault;
   fault.message = "broken \xff and \"quoted\"";
-  CHECK(nlohmann::json::accept(chat_error_json(fault)));
-  CHECK(nlohmann::json::parse(chat_error_json(fault))["error"]["code"].is_null());
+  const auto response = fault_answer(Envelope::chat, fault, RequestId::mint(1));
+  CHECK(nlohmann::json::accept(response.body));
+  CHECK(nlohmann::json::parse(response.body)["error"]["code"].is_null());
 }
 
 TEST_CASE("tags are name=value pairs, 16 at most, printable") {

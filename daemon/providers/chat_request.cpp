@@ -42,8 +42,6 @@ constexpr std::array neutral{
     Neutral{"service_tier", "\"default\""},
     Neutral{"modalities", "[\"text\"]"},
     Neutral{"verbosity", "\"medium\""},
-    Neutral{"presence_penalty", "0"},
-    Neutral{"frequency_penalty", "0"},
 };
 
 // What clients echo of an earlier answer, which says nothing that the content does not.

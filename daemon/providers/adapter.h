@@ -96,6 +96,7 @@ struct AnswerIdentity {
   std::string id;            // of the call
   std::string model;         // as the client named it
   std::int64_t created = 0;  // unix seconds
+  bool base64 = false;       // embeddings: the request's encoding_format is base64
 };
 
 // --- translating, client side

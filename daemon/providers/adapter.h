@@ -37,6 +37,7 @@ enum class Format : std::uint8_t {
 struct UsageReport {
   std::optional<domain::Usage> usage;  // absent is absent; an explicit zero is zero
   bool absurd = false;                 // negative, contradictory or beyond reason: an upstream fault
+  bool estimated = false;  // what went in is the upstream's figure, what came out is reckoned from what was produced
 };
 
 // --- reading answers ---------------------------------------------------------------------------------------------

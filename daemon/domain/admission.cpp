@@ -156,6 +156,7 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   demand.output_tokens = *output;
   demand.rate_tokens = likely_input + (ask.max_tokens ? *output * ask.choices : 0);
   demand.may_clamp = rules.clamp;
+  demand.clamp_floor = std::max(demand.clamp_floor, ask.least_output_tokens);
   if (!demand.hold(demand.output_tokens)) {
     return refuse(Cause::credits, "the worst case of this call is more credits than 2^53-1");
   }

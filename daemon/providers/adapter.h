@@ -37,12 +37,11 @@ enum class Format : std::uint8_t {
 struct UsageReport {
   std::optional<domain::Usage> usage;  // absent is absent; an explicit zero is zero
   bool absurd = false;                 // negative, contradictory or beyond reason: an upstream fault
-  bool estimated =
-      false;  // what went in is the upstream's figure, what came out is reckoned from what was produced
+  // What went in is the upstream's figure, what came out is reckoned from what was produced.
+  bool estimated = false;
 };
 
 // --- reading answers
-// ---------------------------------------------------------------------------------------------
 
 struct AnswerFacts {
   UsageReport usage;
@@ -78,7 +77,6 @@ class StreamReader {
 };
 
 // --- translating, upstream side
-// ------------------------------------------------------------------------------------
 
 // An answer's stream said as OpenAI chat chunks. An event may give none or several; the last chunks carry
 // finish_reason, none carries usage (the reader knows it).
@@ -100,7 +98,6 @@ struct AnswerIdentity {
 };
 
 // --- translating, client side
-// --------------------------------------------------------------------------------------
 
 // Chat chunks said in the client's dialect, as complete SSE text.
 class ChunkSink {
@@ -115,7 +112,6 @@ class ChunkSink {
 };
 
 // --- sending
-// -------------------------------------------------------------------------------------------------------
 
 struct WireHeader {
   std::string name, value;
@@ -172,7 +168,6 @@ struct Adapter {
 const Adapter* find_adapter(std::string_view kind);
 
 // --- the formats
-// ---------------------------------------------------------------------------------------------------
 
 // invalid: the body is no answer of that format.
 Result<AnswerFacts> read_answer(Format format, std::string_view body);

@@ -238,8 +238,8 @@ std::string spliced(std::string_view text, std::vector<Splice> splices) {
   return result;
 }
 
-Result<std::vector<std::string_view>> scan_array(std::string_view text) {
-  Scanner scanner(text);
+Result<std::vector<std::string_view>> scan_array(std::string_view text, Utf8 utf8) {
+  Scanner scanner(text, utf8);
   std::vector<std::string_view> elements;
   scanner.blanks();
   if (!scanner.at_array() || !scanner.array(0, &elements)) return fail(Code::invalid, "not a JSON array");

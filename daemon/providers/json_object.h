@@ -32,7 +32,7 @@ enum class Utf8 { checked, passed };
 Result<JsonObject> scan_object(std::string_view text, Utf8 utf8 = Utf8::checked);
 
 // The elements of a JSON array as written, without the blanks around them. invalid: no JSON, no array.
-Result<std::vector<std::string_view>> scan_array(std::string_view text);
+Result<std::vector<std::string_view>> scan_array(std::string_view text, Utf8 utf8 = Utf8::checked);
 
 // At most `bytes` of `text`, which is UTF-8, cut between characters.
 std::string_view cut(std::string_view text, std::size_t bytes);

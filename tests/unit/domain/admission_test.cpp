@@ -274,6 +274,26 @@ TEST_CASE("a policy may prefer the estimate: bytes / 3 and a quarter more") {
   CHECK(check(rules, ask, price)->input_tokens == 400 + 100 + 16);
 }
 
+TEST_CASE("max tokens are lowered to 256 at least, and never below a thinking budget") {
+  const ModelPrice price = some_price();
+  Ask ask = some_ask();
+  CHECK(check({}, ask, price)->clamp_floor == 256);
+  ask.least_output_tokens = 100;
+  CHECK(check({}, ask, price)->clamp_floor == 256);
+  ask.least_output_tokens = 801;
+  Rig rig;
+  rig.demand = *check({}, ask, price);
+  rig.demand.may_clamp = true;
+  rig.line(400 + 2 * 801, 0, 0);
+  const Decision lowered = rig.decision(true);
+  CHECK(lowered.kind == Kind::admit);
+  CHECK(lowered.output_tokens == 801);
+  Rig short_of_one;
+  short_of_one.demand = rig.demand;
+  short_of_one.line(400 + 2 * 801 - 1, 0, 0);
+  CHECK(short_of_one.decision(true).kind == Kind::refuse_money);
+}
+
 TEST_CASE("a costly feature needs every policy that speaks of them, and one at least") {
   const ModelPrice price = some_price();
   Ask ask = some_ask();

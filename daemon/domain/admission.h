@@ -22,6 +22,7 @@ struct Ask {
   std::int64_t media_tokens = 0;  // an upper bound for inline media
   bool whole_context = false;     // refers to content that is not in the body: held at the context window
   std::optional<std::int64_t> max_tokens;
+  bool no_output = false;  // nothing is generated (embeddings): no bound on it is asked for, sought or lowered
   std::int64_t choices = 1;
   bool stream = false;
   std::vector<std::string> costly;  // request features that cost extra: "web_search_options", …

@@ -36,8 +36,9 @@ std::string upstream_body(Call& call, Passage& passage, const Route& route, cons
   return body_for(passage, std::move(call.body), call.request, route, hold.output_tokens(), !own_bound);
 }
 
-bool is_event_stream(const http::UpstreamResponse& response) {
-  return response.status() == 200 && response.header("content-type").contains("event-stream");
+bool is_event_stream(const http::UpstreamResponse& response, providers::Framing framing) {
+  const char* const type = framing == providers::Framing::sse ? "event-stream" : "eventstream";
+  return response.status() == 200 && response.header("content-type").contains(type);
 }
 
 // After its terminal event an upstream still owes the end of its framing; the connection serves again once that
@@ -177,7 +178,7 @@ asio::awaitable<void> Calls::send(Call& call, Sent sent) {
     co_return;
   }
   outcome.first_byte_ms = call.latency_ms();
-  if (!stream || !is_event_stream(**response)) {
+  if (!stream || !is_event_stream(**response, sent.passage.adapter->framing)) {
     if (watch) watch->cancel = {};
     co_await answer_whole(call, sent, **response);
     co_return;

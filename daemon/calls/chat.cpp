@@ -6,6 +6,7 @@
 #include <array>
 
 #include "daemon/calls/fields.h"
+#include "daemon/calls/media.h"
 #include "daemon/providers/openai.h"
 
 namespace govctl::calls::chat {
@@ -22,37 +23,26 @@ constexpr std::array<std::string_view, 14> governed{
     "stream_options", "user",     "service_tier", "web_search_options",    "prediction", "audio",
     "modalities",     "tools"};
 
-// An image costs at most this, inline: gpt-4o-mini takes 2,833 + 8 tiles x 5,667 tokens, the others far less.
-constexpr std::int64_t max_image_tokens = 48'169;
 constexpr std::int64_t max_choices = 128;
 
-bool names_media(const JsonMember& member) {
-  constexpr std::array<std::string_view, 8> words{"image",    "audio",  "video", "file",
-                                                  "document", "source", "url",   "data"};
-  return std::ranges::any_of(words, [&](std::string_view word) { return member.key.contains(word); });
-}
-
-// What one part of a message's content may cost beyond its text: inline images are bounded by what a provider
-// can make of them and not by their base64; what is only referred to can be as large as the context window.
+// What one part of a message's content may cost beyond its text.
 void read_part(std::string_view part, domain::Ask& ask) {
   const auto object = providers::scan_object(part);
   const JsonMember* type = object ? object->find("type") : nullptr;
   const auto word = type == nullptr ? std::nullopt : providers::json_string(type->value);
   if (word == "text" || word == "refusal") {
     // An upstream may go by the members and not by the type.
-    if (std::ranges::any_of(object->members, names_media)) ask.whole_context = true;
+    if (holds_media(*object)) ask.whole_context = true;
     return;
   }
   const JsonMember* image = word == "image_url" ? object->find("image_url") : nullptr;
-  const auto inner = image == nullptr ? std::nullopt : std::optional(providers::scan_object(image->value));
-  const JsonMember* url = inner && *inner ? (*inner)->find("url") : nullptr;
-  const auto text = url == nullptr ? std::nullopt : providers::json_string(url->value);
-  if (!text || !text->starts_with("data:") || std::ranges::count_if(object->members, names_media) != 1) {
+  if (image == nullptr) {
     ask.whole_context = true;
     return;
   }
-  ask.text_bytes -= static_cast<std::int64_t>(text->size());
-  ask.media_tokens += max_image_tokens;
+  const auto inner = providers::scan_object(image->value);
+  const JsonMember* url = inner ? inner->find("url") : nullptr;
+  count_image(url == nullptr ? std::nullopt : providers::json_string(url->value), *object, ask);
 }
 
 void read_messages(std::string_view messages, domain::Ask& ask) {
@@ -119,13 +109,12 @@ std::optional<Refusal> read_stream_options(std::string_view options, bool& inclu
 
 std::expected<Request, Refusal> parse(std::string_view body) {
   Request request;
-  auto object = providers::scan_object(body);
-  if (!object) return bad("", object.error().message);
-  if (auto refusal = misspelt(*object, governed)) return std::unexpected(std::move(*refusal));
+  auto object = read_body(body, governed);
+  if (!object) return std::unexpected(object.error());
   domain::Ask& ask = request.ask;
 
-  auto model = model_of(*object);
-  if (!model) return std::unexpected(std::move(model.error()));
+  auto model = read_model(*object);
+  if (!model) return std::unexpected(model.error());
   ask.model = std::move(*model);
 
   const JsonMember* messages = given(*object, "messages");
@@ -133,14 +122,11 @@ std::expected<Request, Refusal> parse(std::string_view body) {
   if (messages->value.front() != '[') return bad("messages", "field 'messages' must be an array");
 
   for (const std::string_view field : {"max_tokens", "max_completion_tokens"}) {
-    const JsonMember* member = given(*object, field);
-    if (member == nullptr) continue;
+    if (given(*object, field) == nullptr) continue;
     if (ask.max_tokens) return bad("max_tokens", "use one of 'max_tokens' and 'max_completion_tokens'");
-    ask.max_tokens = providers::json_integer(member->value);
-    if (!ask.max_tokens || *ask.max_tokens < 1 || *ask.max_tokens > 1'000'000'000) {
-      return bad(std::string(field),
-                 fmt::format("field '{}' must be a whole number from 1 to 1000000000", field));
-    }
+    const auto bound = read_bound(*object, field);
+    if (!bound) return std::unexpected(bound.error());
+    ask.max_tokens = *bound;
   }
   if (const JsonMember* n = given(*object, "n")) {
     const auto choices = providers::json_integer(n->value);
@@ -149,21 +135,17 @@ std::expected<Request, Refusal> parse(std::string_view body) {
     }
     ask.choices = *choices;
   }
-  if (const JsonMember* stream = given(*object, "stream")) {
-    if (stream->value != "true" && stream->value != "false")
-      return bad("stream", "field 'stream' must be true or false");
-    ask.stream = stream->value == "true";
-  }
+  const auto stream = read_flag(*object, "stream");
+  if (!stream) return std::unexpected(stream.error());
+  ask.stream = *stream;
   if (const JsonMember* options = given(*object, "stream_options")) {
     if (!ask.stream) return bad("stream_options", "field 'stream_options' goes with stream: true only");
     if (auto refusal = read_stream_options(options->value, request.include_usage))
       return std::unexpected(*refusal);
   }
-  if (const JsonMember* user = given(*object, "user")) {
-    auto text = providers::json_string(user->value);
-    if (!text) return bad("user", "field 'user' must be a string");
-    request.user = providers::cut(*text, 200);
-  }
+  auto user = read_user(*object, "user");
+  if (!user) return std::unexpected(user.error());
+  request.user = std::move(*user);
   for (const std::string_view feature : {"web_search_options", "prediction", "audio"}) {
     if (given(*object, feature) != nullptr) ask.costly.emplace_back(feature);
   }
@@ -188,6 +170,19 @@ std::string edited(std::string body, const Request& request, const Edits& edits)
   auto changed = providers::openai::edited(
       body, request.object, {edits.model, edits.include_usage, edits.max_tokens, edits.max_tokens_field});
   return changed ? std::move(*changed) : std::move(body);
+}
+
+const Dialect& dialect() {
+  static constexpr Dialect row{.name = "chat",
+                               .format = providers::Format::chat,
+                               .parse = parse,
+                               .edited = edited,
+                               .request_to_chat = nullptr,
+                               .answer_from_chat = nullptr,
+                               .sink = nullptr,
+                               .envelope = Envelope::chat,
+                               .ping = ": ping\n\n"};
+  return row;
 }
 
 }  // namespace govctl::calls::chat

@@ -11,4 +11,6 @@ std::expected<Request, domain::Refusal> parse(std::string_view body);
 // `body` with the edits, byte for byte otherwise.
 std::string edited(std::string body, const Request& request, const Edits& edits);
 
+const Dialect& dialect();
+
 }  // namespace govctl::calls::chat

@@ -48,8 +48,8 @@ struct Dialect {
                                       const providers::AnswerIdentity& identity);
   std::unique_ptr<providers::ChunkSink> (*sink)(const providers::AnswerIdentity& identity);
 
-  Envelope envelope;              // how its clients are told of errors
-  std::string_view ping;          // SSE text that keeps a silent stream alive; empty: it has no streams
+  Envelope envelope = Envelope::chat;              // how its clients are told of errors
+  std::string_view ping = {};          // SSE text that keeps a silent stream alive; empty: it has no streams
   std::string_view closing = {};  // ends a stream whose upstream gave a stop reason and no terminal event
 };
 

@@ -1,9 +1,9 @@
 #include "daemon/calls/embeddings.h"
 
+#include <algorithm>
 #include <array>
 
 #include "daemon/calls/fields.h"
-#include "daemon/providers/openai.h"
 
 namespace govctl::calls::embeddings {
 
@@ -12,39 +12,78 @@ using providers::JsonMember;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> governed{"model", "input", "user"};
+// Fields whose meaning govd relies on.
+constexpr std::array<std::string_view, 5> governed{"model", "input", "encoding_format", "dimensions", "user"};
+
+bool is_token(std::string_view value) {
+  const auto token = providers::json_integer(value);
+  return token && *token >= 0;
+}
+bool is_text(std::string_view value) { return value.front() == '"'; }
+bool is_tokens(std::string_view value) {
+  const auto tokens = providers::scan_array(value);
+  return tokens && std::ranges::all_of(*tokens, is_token);
+}
+
+// A string, tokens, or an array of either: all of it is in the body, and no token is shorter than a byte.
+bool is_input(std::string_view value) {
+  if (is_text(value)) return true;
+  const auto list = providers::scan_array(value);
+  return list && (std::ranges::all_of(*list, is_text) || std::ranges::all_of(*list, is_token) ||
+                  std::ranges::all_of(*list, is_tokens));
+}
 
 }  // namespace
 
 std::expected<Request, Refusal> parse(std::string_view body) {
+  auto object = read_body(body, governed);
+  if (!object) return std::unexpected(object.error());
   Request request;
-  auto object = providers::scan_object(body);
-  if (!object) return bad("", object.error().message);
-  if (auto refusal = misspelt(*object, governed)) return std::unexpected(std::move(*refusal));
-  auto model = model_of(*object);
-  if (!model) return std::unexpected(std::move(model.error()));
-  request.ask.model = std::move(*model);
+  domain::Ask& ask = request.ask;
+
+  auto model = read_model(*object);
+  if (!model) return std::unexpected(model.error());
+  ask.model = std::move(*model);
   const JsonMember* input = given(*object, "input");
   if (input == nullptr) return bad("input", "field 'input' is missing");
-  if (input->value.front() != '"' && input->value.front() != '[') {
-    return bad("input", "field 'input' must be a string or an array");
+  if (!is_input(input->value)) {
+    return bad("input", "field 'input' must be a string, an array of strings, or arrays of tokens");
   }
-  if (const JsonMember* user = given(*object, "user")) {
-    auto text = providers::json_string(user->value);
-    if (!text) return bad("user", "field 'user' must be a string");
-    request.user = providers::cut(*text, 200);
+  if (const JsonMember* format = given(*object, "encoding_format")) {
+    const auto word = providers::json_string(format->value);
+    if (word != "float" && word != "base64") {
+      return bad("encoding_format", "field 'encoding_format' must be float or base64");
+    }
   }
-  // A token as text makes at most a token a byte; one that comes as a number takes two bytes or more.
-  request.ask.text_bytes = static_cast<std::int64_t>(body.size());
-  request.ask.max_tokens = 0;
+  const auto dimensions = read_bound(*object, "dimensions");
+  if (!dimensions) return std::unexpected(dimensions.error());
+  auto user = read_user(*object, "user");
+  if (!user) return std::unexpected(user.error());
+  request.user = std::move(*user);
+
+  ask.text_bytes = static_cast<std::int64_t>(body.size());
+  ask.no_output = true;
   request.object = std::move(*object);
   return request;
 }
 
-std::string edited(std::string body, const Request& request, const Edits& edits) {
-  auto changed =
-      providers::openai::edited(body, request.object, {.model = edits.model, .max_tokens = std::nullopt});
-  return changed ? std::move(*changed) : std::move(body);
+std::string edited(std::string body, const Request& /*request*/, const Edits& edits) {
+  if (!edits.model) return body;
+  // Views into the body as it was parsed may not be views into this one.
+  const auto object = providers::scan_object(body);
+  if (!object) return body;
+  return providers::with_members(body, *object, {{"model", providers::json_quoted(*edits.model)}});
+}
+
+const Dialect& dialect() {
+  static constexpr Dialect row{.name = "embeddings",
+                               .format = providers::Format::embeddings,
+                               .parse = parse,
+                               .edited = edited,
+                               .request_to_chat = nullptr,
+                               .answer_from_chat = nullptr,
+                               .sink = nullptr};
+  return row;
 }
 
 }  // namespace govctl::calls::embeddings

@@ -25,24 +25,26 @@ bool same_but_for_case(std::string_view a, std::string_view b) {
   });
 }
 
-std::optional<Refusal> misspelt(const JsonObject& object, std::span<const std::string_view> governed) {
-  for (const JsonMember& member : object.members) {
-    for (const std::string_view name : governed) {
-      if (member.key != name && same_but_for_case(member.key, name)) {
-        return bad(std::string(member.key), fmt::format("field '{}' must be written '{}'", member.key, name))
-            .error();
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 const JsonMember* given(const JsonObject& object, std::string_view key) {
   const JsonMember* member = object.find(key);
   return member == nullptr || member->value == "null" ? nullptr : member;
 }
 
-std::expected<std::string, Refusal> model_of(const JsonObject& object) {
+std::expected<JsonObject, Refusal> read_body(std::string_view body,
+                                             std::span<const std::string_view> governed) {
+  auto object = providers::scan_object(body);
+  if (!object) return bad("", object.error().message);
+  for (const JsonMember& member : object->members) {
+    for (const std::string_view name : governed) {
+      if (member.key != name && same_but_for_case(member.key, name)) {
+        return bad(std::string(member.key), fmt::format("field '{}' must be written '{}'", member.key, name));
+      }
+    }
+  }
+  return std::move(*object);
+}
+
+std::expected<std::string, Refusal> read_model(const JsonObject& object) {
   const JsonMember* model = given(object, "model");
   if (model == nullptr) return bad("model", "field 'model' is missing");
   auto name = providers::json_string(model->value);
@@ -53,6 +55,35 @@ std::expected<std::string, Refusal> model_of(const JsonObject& object) {
     return bad("model", "field 'model' must be 1 to 200 characters without blanks");
   }
   return std::move(*name);
+}
+
+std::expected<std::optional<std::int64_t>, Refusal> read_bound(const JsonObject& object,
+                                                               std::string_view field) {
+  const JsonMember* member = given(object, field);
+  if (member == nullptr) return std::nullopt;
+  const auto bound = providers::json_integer(member->value);
+  if (!bound || *bound < 1 || *bound > 1'000'000'000) {
+    return bad(std::string(field),
+               fmt::format("field '{}' must be a whole number from 1 to 1000000000", field));
+  }
+  return bound;
+}
+
+std::expected<bool, Refusal> read_flag(const JsonObject& object, std::string_view field) {
+  const JsonMember* member = given(object, field);
+  if (member == nullptr) return false;
+  if (member->value != "true" && member->value != "false") {
+    return bad(std::string(field), fmt::format("field '{}' must be true or false", field));
+  }
+  return member->value == "true";
+}
+
+std::expected<std::string, Refusal> read_user(const JsonObject& object, std::string_view field) {
+  const JsonMember* member = given(object, field);
+  if (member == nullptr) return std::string{};
+  const auto text = providers::json_string(member->value);
+  if (!text) return bad(std::string(field), fmt::format("field '{}' must be a string", field));
+  return std::string(providers::cut(*text, 200));
 }
 
 }  // namespace govctl::calls

@@ -1,6 +1,7 @@
 #pragma once
-// What every dialect's parse needs to read a body's fields strictly.
+// How a dialect reads the fields of a request's body: strictly, and each fault names its field.
 
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <span>
@@ -12,19 +13,27 @@
 
 namespace govctl::calls {
 
-// A bad_request that names the field.
+// A refusal for a body that is at fault.
 std::unexpected<domain::Refusal> bad(std::string parameter, std::string message);
 
-// "Model" where "model" is meant: upstreams differ in which one they believe.
 bool same_but_for_case(std::string_view a, std::string_view b);
-// A refusal when a member is one of `governed` in another spelling.
-std::optional<domain::Refusal> misspelt(const providers::JsonObject& object,
-                                        std::span<const std::string_view> governed);
 
-// A member that is there and not null; else null.
+// A member that is there and not null; null otherwise.
 const providers::JsonMember* given(const providers::JsonObject& object, std::string_view key);
 
-// The field 'model': 1 to 200 characters without blanks.
-std::expected<std::string, domain::Refusal> model_of(const providers::JsonObject& object);
+// The body's members. Refused: what is no JSON object, a member that stands twice, one of `governed` in another
+// spelling.
+std::expected<providers::JsonObject, domain::Refusal> read_body(std::string_view body,
+                                                                std::span<const std::string_view> governed);
+// 1 to 200 characters without blanks.
+std::expected<std::string, domain::Refusal> read_model(const providers::JsonObject& object);
+// A number of tokens; empty when the field is not given.
+std::expected<std::optional<std::int64_t>, domain::Refusal> read_bound(const providers::JsonObject& object,
+                                                                       std::string_view field);
+// false when the field is not given.
+std::expected<bool, domain::Refusal> read_flag(const providers::JsonObject& object, std::string_view field);
+// Who the client's user is, cut to 200 bytes; empty when the field is not given.
+std::expected<std::string, domain::Refusal> read_user(const providers::JsonObject& object,
+                                                      std::string_view field);
 
 }  // namespace govctl::calls

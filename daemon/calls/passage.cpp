@@ -108,6 +108,9 @@ std::expected<Passage, Refusal> find_passage(const Dialect& dialect, const Reque
     return bad("", fmt::format("this request cannot be said to provider {}: {}", route.provider->name,
                                json.error().message));
   }
+  if (const auto* const encoding = request.object.find("encoding_format")) {
+    passage.base64 = encoding->value == R"("base64")";
+  }
   passage.translated = std::make_unique<Json>(std::move(*json));
   return passage;
 }
@@ -115,7 +118,7 @@ std::expected<Passage, Refusal> find_passage(const Dialect& dialect, const Reque
 std::string body_for(Passage& passage, std::string body, const Request& request, const tenant::Route& route,
                      std::int64_t output_tokens, bool say_output_tokens) {
   if (!passage.bytes_pass()) {
-    if (request.ask.max_tokens != 0) {
+    if (!request.ask.no_output) {
       bound(*passage.translated, passage.format, *route.provider, output_tokens, say_output_tokens);
     }
     return dumped(*passage.translated);
@@ -132,8 +135,11 @@ Result<Json> pivot_answer(const Passage& passage, std::string_view body,
                           const providers::AnswerIdentity& identity) {
   Json json = parsed(body);
   if (!json.is_object()) return fail(Code::upstream_failed, "the answer is no JSON object");
-  if (passage.dialect->format == Format::embeddings)
-    return passage.adapter->embeddings_to_openai(json, identity);
+  if (passage.dialect->format == Format::embeddings) {
+    providers::AnswerIdentity asked = identity;
+    asked.base64 = passage.base64;
+    return passage.adapter->embeddings_to_openai(json, asked);
+  }
   if (passage.format == Format::chat) return json;
   return passage.adapter->answer_to_chat(json, identity);
 }

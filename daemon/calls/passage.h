@@ -20,6 +20,8 @@ struct Passage {
   // The request in `format`, where it had to be translated; null where bytes pass.
   std::unique_ptr<providers::Json> translated;
 
+  bool base64 = false;  // embeddings: the client wants its numbers so
+
   [[nodiscard]] bool bytes_pass() const { return translated == nullptr; }
 };
 

@@ -6,6 +6,7 @@
 
 #include "daemon/calls/pings.h"
 #include "daemon/http/sse.h"
+#include "daemon/providers/aws_event_stream.h"
 
 namespace govctl::calls {
 
@@ -21,25 +22,62 @@ void append_ended(std::string& out, std::string_view raw) {
   out += raw.ends_with('\n') ? "\n" : "\n\n";
 }
 
+// One event as it was cut from the body. AWS's framing leaves no bytes that a client could be given.
+struct Event {
+  std::string_view raw, name, data;
+};
+
+// Cuts a body into events.
+class Events {
+ public:
+  explicit Events(providers::Framing framing) : framing_(framing) {}
+
+  // Takes the next bytes; empty is the end. False: they are not framed as they should be.
+  bool feed(std::string_view bytes) {
+    if (framing_ == providers::Framing::aws_event_stream) return bytes.empty() || aws_.feed(bytes).has_value();
+    ended_ = bytes.empty();
+    return ended_ || sse_.feed(bytes);
+  }
+  // Valid until the next one is asked for.
+  std::optional<Event> next() {
+    if (framing_ == providers::Framing::aws_event_stream) {
+      decoded_ = aws_.next();
+      if (!decoded_) return std::nullopt;
+      raw_ = fmt::format("event: {}\ndata: {}\n\n", decoded_->name, decoded_->data);
+      return Event{raw_, decoded_->name, decoded_->data};
+    }
+    auto event = sse_.next();
+    if (!event && ended_) event = sse_.finish();
+    if (!event) return std::nullopt;
+    return Event{event->raw, event->event, event->data};
+  }
+
+ private:
+  providers::Framing framing_;
+  http::SseReader sse_;
+  providers::AwsEventStream aws_;
+  std::optional<providers::Decoded> decoded_;
+  std::string raw_;
+  bool ended_ = false;
+};
+
 // One upstream's events, cut, read and said on.
 class Reading {
  public:
   explicit Reading(const Relay& stream, Relayed& relayed)
-      : stream_(stream), relayed_(relayed), reader_(providers::stream_reader(stream.passage.format)) {}
+      : stream_(stream), relayed_(relayed), reader_(providers::stream_reader(stream.passage.format)),
+        events_(stream.passage.adapter->framing) {}
 
   // Takes the next bytes of the body; empty is its end.
   void feed(std::string_view bytes) {
     out_.clear();
-    if (bytes.empty()) {
-      if (auto last = sse_.finish()) take(*last);
-    } else if (!sse_.feed(bytes)) {
-      garbage_ = true;
-    }
+    const bool framed = events_.feed(bytes);
     while (!over()) {
-      auto event = sse_.next();
+      auto event = events_.next();
       if (!event) break;
       take(*event);
     }
+    if (!framed && !over()) garbage_ = true;
     note_usage();
   }
   [[nodiscard]] const std::string& out() const { return out_; }
@@ -56,12 +94,12 @@ class Reading {
   }
 
  private:
-  void take(const http::SseEvent& event) {
+  void take(const Event& event) {
     if (event.data.empty()) {  // comments and pings
       if (stream_.translation == nullptr) out_ += event.raw;
       return;
     }
-    const StreamEvent said{event.event, event.data};
+    const StreamEvent said{event.name, event.data};
     const auto facts = reader_->read(said);
     if (!facts) {
       garbage_ = true;
@@ -80,7 +118,7 @@ class Reading {
     }
   }
 
-  void pass(const http::SseEvent& event) {
+  void pass(const Event& event) {
     if (terminal_) {
       append_ended(relayed_.terminal, event.raw);
     } else {
@@ -129,7 +167,7 @@ class Reading {
   const Relay& stream_;
   Relayed& relayed_;
   std::unique_ptr<providers::StreamReader> reader_;
-  http::SseReader sse_;
+  Events events_;
   std::string out_;        // what passes now
   bool terminal_ = false;  // the format's last event was seen
   bool finished_ = false;  // a stop reason was seen

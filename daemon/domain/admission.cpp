@@ -144,6 +144,7 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   if (!output && rules.max_output_tokens) output = rules.max_output_tokens->value;
   if (price.max_output_tokens && (!output || *output > *price.max_output_tokens))
     output = price.max_output_tokens;
+  if (ask.no_output) output = 0;
   if (!output) {
     auto refusal =
         refuse(Cause::output_tokens,
@@ -155,7 +156,7 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   }
   demand.output_tokens = *output;
   demand.rate_tokens = likely_input + (ask.max_tokens ? *output * ask.choices : 0);
-  demand.may_clamp = rules.clamp;
+  demand.may_clamp = rules.clamp && !ask.no_output;
   demand.clamp_floor = std::max(demand.clamp_floor, ask.least_output_tokens);
   if (!demand.hold(demand.output_tokens)) {
     return refuse(Cause::credits, "the worst case of this call is more credits than 2^53-1");

@@ -23,6 +23,7 @@ struct Ask {
   bool whole_context = false;     // refers to content that is not in the body: held at the context window
   std::optional<std::int64_t> max_tokens;
   std::int64_t least_output_tokens = 0;  // max tokens are never lowered below it: a thinking budget must fit
+  bool no_output = false;  // nothing is generated (embeddings): no bound on it is asked for, sought or lowered
   std::int64_t choices = 1;
   bool stream = false;
   std::vector<std::string> costly;  // request features that cost extra: "web_search_options", …

@@ -1,15 +1,23 @@
 #include "daemon/providers/adapter.h"
 
-#include <algorithm>
 #include <array>
 
+#include "daemon/providers/anthropic.h"
+#include "daemon/providers/azure.h"
+#include "daemon/providers/bedrock.h"
+#include "daemon/providers/cohere.h"
+#include "daemon/providers/gemini.h"
 #include "daemon/providers/mock.h"
 #include "daemon/providers/openai.h"
+#include "daemon/providers/openai_embeddings.h"
+#include "daemon/providers/openai_responses.h"
 
 namespace govctl::providers {
 namespace {
 
-constexpr std::array adapters{openai::adapter, openai::azure_adapter, mock::adapter};
+// A row is a function, so that a kind's own table stays in its own file.
+constexpr std::array adapters{openai::adapter, azure::adapter,  anthropic::adapter, bedrock::adapter,
+                              gemini::adapter, cohere::adapter, mock::adapter};
 
 struct FormatRow {
   Format format;
@@ -19,15 +27,25 @@ struct FormatRow {
 };
 // clang-format off
 constexpr std::array formats{
-    FormatRow{Format::chat, openai::answer_facts, openai::stream_reader, "max_tokens"},
-    FormatRow{Format::embeddings, openai::answer_facts, nullptr, ""},
+    FormatRow{Format::chat, openai::read_facts, openai::stream_reader, "max_tokens"},
+    FormatRow{Format::messages, anthropic::read_answer, anthropic::stream_reader, "max_tokens"},
+    FormatRow{Format::responses, openai_responses::read_answer, openai_responses::stream_reader, "max_output_tokens"},
+    FormatRow{Format::embeddings, openai_embeddings::read_answer, nullptr, ""},
+    FormatRow{Format::gemini, gemini::read_answer, gemini::stream_reader, "generationConfig.maxOutputTokens"},
+    FormatRow{Format::gemini_embeddings, gemini::read_embeddings, nullptr, ""},
+    FormatRow{Format::cohere, cohere::read_answer, cohere::stream_reader, "max_tokens"},
+    FormatRow{Format::cohere_embeddings, cohere::read_embeddings, nullptr, ""},
 };
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < formats.size(); ++i) {
+    if (static_cast<std::size_t>(formats[i].format) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "the table is indexed by Format");
 // clang-format on
 
-const FormatRow* find(Format format) {
-  const auto* const found = std::ranges::find(formats, format, &FormatRow::format);
-  return found == formats.end() ? nullptr : found;
-}
+const FormatRow& row_of(Format format) { return formats[static_cast<std::size_t>(format)]; }
 
 }  // namespace
 
@@ -38,20 +56,13 @@ const Adapter* find_adapter(std::string_view kind) {
   return nullptr;
 }
 
-Result<AnswerFacts> read_answer(Format format, std::string_view body) {
-  const FormatRow* const row = find(format);
-  if (row == nullptr) return fail(Code::invalid, "no reader for this format");
-  return row->read_answer(body);
-}
+Result<AnswerFacts> read_answer(Format format, std::string_view body) { return row_of(format).read_answer(body); }
 
 std::unique_ptr<StreamReader> stream_reader(Format format) {
-  const FormatRow* const row = find(format);
-  return row == nullptr || row->stream_reader == nullptr ? nullptr : row->stream_reader();
+  const FormatRow& row = row_of(format);
+  return row.stream_reader == nullptr ? nullptr : row.stream_reader();
 }
 
-std::string_view max_tokens_member(Format format) {
-  const FormatRow* const row = find(format);
-  return row == nullptr ? std::string_view{} : row->max_tokens_member;
-}
+std::string_view max_tokens_member(Format format) { return row_of(format).max_tokens_member; }
 
 }  // namespace govctl::providers

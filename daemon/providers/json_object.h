@@ -46,6 +46,15 @@ struct Splice {
 // Applies splices that do not overlap.
 std::string spliced(std::string_view text, std::vector<Splice> splices);
 
+// A member and the raw JSON it must have.
+struct MemberEdit {
+  std::string_view key;
+  std::string value;
+};
+// `text` with these members set, each in its place or else as the last ones; byte for byte otherwise. `object`
+// is `text` scanned.
+std::string with_members(std::string_view text, const JsonObject& object, const std::vector<MemberEdit>& edits);
+
 // The value of a JSON string as written, without its quotes and with its escapes undone; nullopt when it is
 // none.
 std::optional<std::string> json_string(std::string_view value);

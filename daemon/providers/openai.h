@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/domain/usage.h"
 #include "daemon/providers/adapter.h"
@@ -35,6 +36,8 @@ struct Answer {
   std::int64_t produced_bytes = 0;  // of text and arguments, for an estimate
 };
 Result<Answer> read_answer(std::string_view body);
+// The same without its members: Format::chat of adapter.h.
+Result<AnswerFacts> read_facts(std::string_view body);
 // The answer with "x_platform" as its last member, or in the place of one that it has. `object` is `body`
 // scanned.
 std::string with_platform(std::string_view body, const JsonObject& object, std::string_view x_platform_json);
@@ -49,18 +52,17 @@ struct Chunk {
   std::int64_t produced_bytes = 0;
 };
 Result<Chunk> read_chunk(std::string_view data);
-
-// The format's rows for the tables of adapter.cpp. Embeddings answer in the same shape, without choices.
-Result<AnswerFacts> answer_facts(std::string_view body);
+// Format::chat of adapter.h: [DONE] is terminal, an error chunk is none.
 std::unique_ptr<StreamReader> stream_reader();
-// Kind `openai`: any API compatible with OpenAI's. The base URL ends with its version ("/v1").
-const Adapter& adapter();
-// Kind `azure_openai` (learn.microsoft.com/azure/ai-foundry/openai/reference). With an api_version the base URL
-// ends with "/openai" and the model's name is its deployment's; without one it ends with "/openai/v1", as
-// OpenAI's own.
-const Adapter& azure_adapter();
 
 // Models that reason where nobody sees it: what they used cannot be estimated from what they showed.
 bool hides_reasoning(std::string_view model);
+
+// Content-Type, Accept and User-Agent of a JSON request, as OpenAI and those who follow it want them.
+std::vector<WireHeader> json_headers(bool stream);
+
+// Kind "openai": any base URL with /chat/completions, /responses and /embeddings behind it; the credential as a
+// bearer token, none where there is none.
+const Adapter& adapter();
 
 }  // namespace govctl::providers::openai

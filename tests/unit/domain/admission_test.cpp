@@ -370,3 +370,39 @@ TEST_CASE("money is BUDGET_EXCEEDED, everything else POLICY_BLOCKED, but for wha
   }
   CHECK(cause_word(Cause::budget) == "budget_exceeded");
 }
+
+// --- calls that generate nothing
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("a call without output needs no bound on it, and holds its input alone") {
+  ModelPrice price = some_price();
+  price.max_output_tokens = 8192;  // of no concern
+  Ask ask = some_ask();
+  ask.max_tokens = std::nullopt;
+  ask.no_output = true;
+  Rules rules;
+  rules.clamp = true;
+  rules.max_output_tokens = Sourced{500, "org"};
+  for (const bool known : {true, false}) {
+    if (!known) price.max_output_tokens = std::nullopt;
+    const auto demand = check(rules, ask, price);
+    REQUIRE(demand);
+    CHECK(demand->output_tokens == 0);
+    CHECK(demand->hold(0)->value() == 400);
+    CHECK(demand->rate_tokens == 100);
+    CHECK_FALSE(demand->may_clamp);
+  }
+}
+
+TEST_CASE("a call without output is admitted to the last credit and never lowered") {
+  Rig rig(400, 0);
+  rig.line(400, 0, 0);
+  const Decision decision = rig.decision();
+  CHECK(decision.kind == Kind::admit);
+  CHECK(decision.hold.value() == 400);
+  CHECK(decision.output_tokens == 0);
+  CHECK_FALSE(decision.clamped);
+  Rig poor(400, 0);
+  poor.line(399, 0, 0);
+  CHECK(poor.decision().kind == Kind::refuse_money);
+}

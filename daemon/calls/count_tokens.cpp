@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "daemon/calls/call.h"
 #include "daemon/calls/calls.h"
+#include "daemon/calls/fields.h"
+#include "daemon/calls/messages.h"
 #include "daemon/calls/upstreams.h"
 
 namespace govctl::calls {
@@ -25,15 +29,35 @@ asio::awaitable<void> respond_json(Call& call, int status, std::string body) {
   (void)sent;
 }
 
-// About four bytes make a token.
-std::string estimate(const domain::Ask& ask) {
-  return fmt::format(R"({{"input_tokens":{}}})", (ask.text_bytes + 3) / 4 + ask.media_tokens);
+constexpr std::array<std::string_view, 2> governed{"model", "messages"};
+
+// The model is all that a count's way depends on; what it counts is the provider's to read.
+std::expected<Request, domain::Refusal> parse_count(std::string_view body) {
+  auto object = read_body(body, governed);
+  if (!object) return std::unexpected(std::move(object.error()));
+  auto model = read_model(*object);
+  if (!model) return std::unexpected(std::move(model.error()));
+  Request request;
+  request.ask.model = std::move(*model);
+  request.ask.text_bytes = static_cast<std::int64_t>(body.size());
+  request.ask.no_output = true;
+  request.object = std::move(*object);
+  return request;
 }
+
+constexpr Dialect counting{.name = "messages",
+                           .format = Format::messages,
+                           .parse = parse_count,
+                           .edited = messages::edited,
+                           .request_to_chat = nullptr,
+                           .answer_from_chat = nullptr,
+                           .sink = nullptr,
+                           .envelope = Envelope::messages};
 
 }  // namespace
 
 asio::awaitable<void> Calls::count_tokens(http::Exchange& exchange) {
-  Call call = begin(exchange, dialect_of(Format::messages));
+  Call call = begin(exchange, counting);
   if (!co_await read(call)) co_return;
   auto route = tenant::route(call.facts.caller, call.facts.ask.model);
   if (!route) {
@@ -49,7 +73,8 @@ asio::awaitable<void> Calls::count_tokens(http::Exchange& exchange) {
     co_return;
   }
   if (route->provider->kind != "anthropic") {
-    co_await respond_json(call, 200, estimate(call.facts.ask));
+    co_await respond_json(
+        call, 200, fmt::format(R"({{"input_tokens":{}}})", messages::count_tokens_estimate(call.body)));
     co_return;
   }
   Edits edits;

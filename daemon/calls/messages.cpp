@@ -253,7 +253,10 @@ const Dialect& dialect() {
                                .edited = edited,
                                .request_to_chat = request_to_chat,
                                .answer_from_chat = answer_from_chat,
-                               .sink = sink};
+                               .sink = sink,
+                               .envelope = Envelope::messages,
+                               .ping = "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+                               .closing = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
   return row;
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/calls/chat.h"
 #include "daemon/calls/embeddings.h"
 #include "daemon/calls/messages.h"
+#include "daemon/calls/responses.h"
 
 namespace govctl::calls {
 
@@ -12,7 +13,7 @@ using providers::Format;
 
 namespace {
 
-constexpr std::array dialects{chat::dialect, messages::dialect, embeddings::dialect};
+constexpr std::array dialects{chat::dialect, messages::dialect, responses::dialect, embeddings::dialect};
 
 }  // namespace
 

@@ -198,7 +198,9 @@ const Dialect& dialect() {
                                .edited = edited,
                                .request_to_chat = request_to_chat,
                                .answer_from_chat = answer_from_chat,
-                               .sink = sink};
+                               .sink = sink,
+                               .envelope = Envelope::responses,
+                               .ping = ": ping\n\n"};
   return row;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/providers/chat_answer.h"
 #include "daemon/providers/json_object.h"
 
 namespace govctl::providers::mock {
@@ -56,23 +57,27 @@ Answer embeddings(std::string_view body, std::string_view model) {
   Json inputs = request.is_object() && request.contains("input") ? request["input"] : Json();
   // One text, or one list of token numbers, is one input.
   if (!inputs.is_array() || (!inputs.empty() && inputs.front().is_number())) inputs = Json::array({inputs});
-  std::int64_t input_tokens = 0;
-  Json data = Json::array();
+  domain::Usage usage;
+  std::vector<Json> vectors;
   for (const Json& input : inputs) {
     const std::string text = input.is_string() ? input.get<std::string>() : input.dump();
-    input_tokens += input.is_array() ? static_cast<std::int64_t>(input.size()) : tokens(text.size());
+    usage[domain::PriceKind::input] +=
+        input.is_array() ? static_cast<std::int64_t>(input.size()) : tokens(text.size());
     std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     Json vector = Json::array();
     for (unsigned i = 0; i < 8; ++i) vector.push_back(static_cast<double>(hash >> (8 * i) & 255) / 255.0 - 0.5);
-    data.push_back(Json{{"object", "embedding"}, {"index", data.size()}, {"embedding", std::move(vector)}});
+    vectors.push_back(std::move(vector));
   }
-  const Json whole{{"object", "list"},
-                   {"data", std::move(data)},
-                   {"model", model},
-                   {"usage", Json{{"prompt_tokens", input_tokens}, {"total_tokens", input_tokens}}}};
+  AnswerIdentity identity;
+  identity.model = model;
+  identity.base64 =
+      request.is_object() && request.contains("encoding_format") && request["encoding_format"] == "base64";
+  std::vector<const Json*> views;
+  for (const Json& vector : vectors) views.push_back(&vector);
+  const auto whole = embeddings_answer(identity, views, {.usage = usage});
   Answer answer;
-  answer.pieces.push_back(whole.dump(-1, ' ', false, Json::error_handler_t::replace));
+  answer.pieces.push_back(whole->dump(-1, ' ', false, Json::error_handler_t::replace));
   return answer;
 }
 

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "daemon/providers/chat_answer.h"
 #include "daemon/providers/chat_request.h"
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/gemini.h"
 #include "daemon/providers/json_tree.h"
 

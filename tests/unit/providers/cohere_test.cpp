@@ -403,7 +403,8 @@ TEST_CASE("where cohere is called, and with which key") {
   }
   WireInput input;
   input.format = Format::cohere_embeddings;
-  CHECK(cohere::adapter().wire(std::move(input))->target == "/embed");
+  const auto request = cohere::adapter().wire(std::move(input));
+  CHECK(request->target == "/embed");
 }
 
 TEST_CASE("the row of kind cohere") {

@@ -585,7 +585,8 @@ TEST_CASE("where gemini is called, and the key only in its header") {
         "/models/a%2F..%2Fb%3Fkey%3Dx%23%0D%0A%3Ac:generateContent");
   WireInput nameless;
   nameless.format = Format::gemini;
-  CHECK_FALSE(gemini::adapter().wire(std::move(nameless)));
+  const auto refused = gemini::adapter().wire(std::move(nameless));
+  CHECK_FALSE(refused);
 }
 
 TEST_CASE("the row of kind gemini") {

@@ -1,8 +1,7 @@
 #pragma once
-// Answers said in OpenAI's formats (platform.openai.com/docs/api-reference/chat/object, .../chat-streaming,
-// .../embeddings/object), from what another provider's answer gave.
+// Answers said in OpenAI's chat format (platform.openai.com/docs/api-reference/chat/object,
+// .../chat-streaming), from what another provider's answer gave.
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,18 +29,5 @@ Json chat_answer(const AnswerIdentity& identity, Json choices, const UsageReport
 // One choice's chunk; an empty finish_reason is null.
 Json chat_chunk(const AnswerIdentity& identity, std::int64_t index, Json delta,
                 std::string_view finish_reason = {});
-
-// --- embeddings
-// ----------------------------------------------------------------------------------------------------
-
-// `input` as texts. invalid: tokens instead of text, which are another model's, or no texts.
-Result<std::vector<std::string>> embedding_inputs(const Json& request, std::string_view kind);
-// invalid names a field that is neither carried nor one of OpenAI's that say nothing to a model.
-Result<void> check_embedding_fields(const Json& request, std::span<const std::string_view> carried,
-                                    std::string_view kind);
-// The list of embeddings, each an array of numbers, or as base64 of little-endian float32 when the request said
-// so. upstream_failed: a vector that is none.
-Result<Json> embeddings_answer(const AnswerIdentity& identity, const std::vector<const Json*>& vectors,
-                               const UsageReport& usage);
 
 }  // namespace govctl::providers

@@ -108,7 +108,7 @@ Result<void> check_message(const Json& message, const std::string& at, std::stri
     if (value.is_null() || std::ranges::any_of(message_members, is)) continue;
     if (*role == "assistant" && std::ranges::any_of(echoed, is)) continue;
     if (*role == "tool" && name == "name") continue;  // the function's, which the call has said
-    return cannot_carry(kind, at + "." + name);
+    return cannot_carry(kind, fmt::format("{}.{}", at, name));
   }
   return {};
 }

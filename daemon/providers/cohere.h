@@ -12,6 +12,9 @@
 // - Embedding models from v3 on need input_type. OpenAI's format has no such field: search_document is sent,
 // unless
 //   the client says input_type itself (search_query, classification, clustering).
+// - Of reasoning efforts Cohere's own OpenAI endpoint knows none and high
+// (docs.cohere.com/docs/compatibility-api):
+//   thinking disabled and enabled.
 
 #include <memory>
 #include <string_view>

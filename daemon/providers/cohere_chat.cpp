@@ -6,6 +6,7 @@
 
 #include "daemon/providers/chat_answer.h"
 #include "daemon/providers/cohere.h"
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/json_tree.h"
 
 namespace govctl::providers::cohere {

@@ -10,6 +10,7 @@
 #include "daemon/providers/chat_answer.h"
 #include "daemon/providers/chat_request.h"
 #include "daemon/providers/cohere.h"
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/json_tree.h"
 
 namespace govctl::providers::cohere {
@@ -41,8 +42,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> numbers{
      {"seed", "seed"},
      {"presence_penalty", "presence_penalty"},
      {"frequency_penalty", "frequency_penalty"}}};
-
-constexpr double most_p = 0.99;
 
 Result<Json> system_message(const Json& message, const std::string& at) {
   auto text = content_text(given(message, "content"), at + ".content", kind);
@@ -149,7 +148,8 @@ Result<void> add_settings(const Json& chat, Json& request) {
   const auto top_p = number_field(chat, "top_p");
   if (!top_p) return std::unexpected(top_p.error());
   // OpenAI's 1 means all tokens; Cohere ends at 0.99.
-  if (*top_p != nullptr) request["p"] = (*top_p)->get<double>() > most_p ? Json(most_p) : **top_p;
+  static const Json most_p = Json::parse("0.99");
+  if (*top_p != nullptr) request["p"] = std::min(**top_p, most_p);
   auto stop = stop_sequences(chat);
   if (!stop) return std::unexpected(stop.error());
   if (!stop->is_null()) request["stop_sequences"] = std::move(*stop);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemon/providers/chat_answer.h"
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/gemini.h"
 #include "daemon/providers/json_tree.h"
 

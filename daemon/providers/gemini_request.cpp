@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "daemon/providers/chat_answer.h"
 #include "daemon/providers/chat_request.h"
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/gemini.h"
 #include "daemon/providers/json_tree.h"
 
@@ -82,7 +82,7 @@ class Conversation {
     if (auto checked = check_message(message, at, kind); !checked) return checked;
     const std::string& role = *string_in(message, "role");
     const bool answers_call = role == "tool";
-    if (!answers_call) results_ = nullptr;
+    if (!answers_call) in_results_ = false;
     if (role == "system" || role == "developer") return add_system(message, at);
     if (role == "user") return add_user(message, at);
     if (role == "assistant") return add_assistant(message, at);
@@ -164,11 +164,8 @@ class Conversation {
     if (!text) return std::unexpected(text.error());
     Json part{{"functionResponse",
                Json{{"id", *id}, {"name", call->second}, {"response", Json{{"output", std::move(*text)}}}}}};
-    if (results_ == nullptr) {
-      turn("user", Json::array());
-      results_ = &contents.back()["parts"];
-    }
-    results_->push_back(std::move(part));
+    if (!std::exchange(in_results_, true)) turn("user", Json::array());
+    contents.back()["parts"].push_back(std::move(part));
     return {};
   }
 
@@ -178,7 +175,7 @@ class Conversation {
 
   bool wants_signatures_;
   std::map<std::string_view, std::string_view> names_;  // of functions, by the call's id
-  Json* results_ = nullptr;                             // the parts of the results' turn, while it lasts
+  bool in_results_ = false;                             // the last turn holds results
 };
 
 Result<Json> thinking_config(std::string_view model, const std::string& effort) {

@@ -1,6 +1,5 @@
 #include "daemon/providers/json_tree.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "common/money.h"
@@ -17,10 +16,9 @@ std::optional<std::int64_t> whole_number(const Json& number) {
   }
   if (number.is_number_integer()) return number.get<std::int64_t>();
   if (!number.is_number_float()) return std::nullopt;
-  const auto value = number.get<double>();
-  if (!(std::abs(value) <= static_cast<double>(max_quantity)) || std::trunc(value) != value)
-    return std::nullopt;
-  return static_cast<std::int64_t>(value);
+  std::string text = number.dump();
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return json_integer(text);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/providers/cohere_samples.h"
+#include "tests/unit/providers/odd_values.h"
 
 using namespace govctl;
 using namespace govctl::providers;
@@ -402,7 +403,8 @@ TEST_CASE("where cohere is called, and with which key") {
   }
   WireInput input;
   input.format = Format::cohere_embeddings;
-  CHECK(cohere::adapter().wire(std::move(input))->target == "/embed");
+  const auto request = cohere::adapter().wire(std::move(input));
+  CHECK(request->target == "/embed");
 }
 
 TEST_CASE("the row of kind cohere") {
@@ -452,4 +454,53 @@ TEST_CASE("cohere's embeddings as OpenAI says them, as numbers or base64") {
     INFO(odd);
     CHECK_FALSE(cohere::embeddings_to_openai(json(odd), identity));
   }
+}
+
+// --- whatever comes
+// ------------------------------------------------------------------------------------------------
+
+TEST_CASE("no answer of cohere, however odd, does more than fail") {
+  std::size_t tried = 0;
+  const auto use = [&](const std::string& text) {
+    ++tried;
+    const auto facts = cohere::read_answer(text);
+    const auto embedded = cohere::read_embeddings(text);
+    const auto reader = cohere::stream_reader();
+    const auto event = reader->read({"", text});
+    CHECK_FALSE((reader->usage().usage && reader->usage().absurd));
+    std::vector<Json> said;
+    const auto chunked = chunks(identity)->event({"", text}, said);
+    CHECK(facts.has_value() == event.has_value());
+    if (!facts) return;
+    CHECK(facts->produced_bytes >= 0);
+    const Json tree = Json::parse(text);
+    const auto chat = answer_to_chat(tree, identity);
+    if (chat) CHECK((*chat)["choices"].size() == 1);
+    const auto list = cohere::embeddings_to_openai(tree, identity);
+    if (!chat && !list) CHECK_FALSE(chat.error().message.empty());
+  };
+  for (const std::string_view sample : {samples::answer, samples::calls, samples::error, samples::embeddings})
+    tests::with_odd_values(json(sample), use);
+  for (const std::string_view event : samples::call_stream) {
+    if (event != "[DONE]") tests::with_odd_values(json(event), use);
+  }
+  CHECK(tried > 500);
+}
+
+TEST_CASE("no request for cohere, however odd, does more than be refused") {
+  const auto use = [&](const std::string& text) {
+    const Json tree = Json::parse(text);
+    if (!tree.is_object()) return;  // a dialect has read it before
+    const auto request = request_from_chat(tree);
+    if (!request) CHECK(request.error().code == Code::invalid);
+  };
+  tests::with_odd_values(json(R"({"model":"command-a","stream":true,"messages":[
+      {"role":"system","content":[{"type":"text","text":"s"}]},
+      {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA==","detail":"low"}}]},
+      {"role":"assistant","content":"a","reasoning_content":"p","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"1","content":"r"}],
+      "tools":[{"type":"function","function":{"name":"f","parameters":{}}}],
+      "tool_choice":{"type":"function","function":{"name":"f"}},"stop":["a"],"max_tokens":5,"top_p":1,"reasoning_effort":"high",
+      "response_format":{"type":"json_schema","json_schema":{"schema":{}}}})"),
+                         use);
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/providers/gemini_samples.h"
+#include "tests/unit/providers/odd_values.h"
 
 using namespace govctl;
 using namespace govctl::providers;
@@ -403,6 +404,40 @@ TEST_CASE("a signature that a client lost is made up for where gemini insists on
     CHECK(first_signature(model).empty());
 }
 
+TEST_CASE("each turn's results of tools stand together, in a content of their own") {
+  const auto request =
+      request_from_chat(json(R"({"model":"gemini-2.5-pro","messages":[{"role":"user","content":"Hi"},
+      {"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"1","content":"a"},
+      {"role":"assistant","tool_calls":[{"id":"2","function":{"name":"g","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"2","content":"b"},
+      {"role":"tool","tool_call_id":"1","content":"c"},
+      {"role":"user","content":"So?"}]})"));
+  REQUIRE(request);
+  const Json& contents = (*request)["contents"];
+  REQUIRE(contents.size() == 6);
+  CHECK(
+      contents[2] ==
+      json(
+          R"({"role":"user","parts":[{"functionResponse":{"id":"1","name":"f","response":{"output":"a"}}}]})"));
+  CHECK(contents[4] ==
+        json(R"({"role":"user","parts":[{"functionResponse":{"id":"2","name":"g","response":{"output":"b"}}},
+      {"functionResponse":{"id":"1","name":"f","response":{"output":"c"}}}]})"));
+  CHECK(contents[5]["parts"][0]["text"] == "So?");
+}
+
+TEST_CASE("arguments that nest without end are refused, and so is such an answer of gemini") {
+  std::string deep;
+  for (int i = 0; i < 200; ++i) deep += R"({"a":)";
+  deep += "1" + std::string(200, '}');
+  Json chat = json(
+      R"({"model":"gemini-2.5-pro","messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f"}}]}]})");
+  chat["messages"][0]["tool_calls"][0]["function"]["arguments"] = deep;
+  CHECK_FALSE(request_from_chat(chat));
+  CHECK_FALSE(gemini::read_answer(deep));
+  CHECK_FALSE(gemini::stream_reader()->read({"", deep}));
+}
+
 TEST_CASE("tool choice and response format as gemini says them") {
   const auto with = [](const std::string& more) {
     return *request_from_chat(
@@ -550,7 +585,8 @@ TEST_CASE("where gemini is called, and the key only in its header") {
         "/models/a%2F..%2Fb%3Fkey%3Dx%23%0D%0A%3Ac:generateContent");
   WireInput nameless;
   nameless.format = Format::gemini;
-  CHECK_FALSE(gemini::adapter().wire(std::move(nameless)));
+  const auto refused = gemini::adapter().wire(std::move(nameless));
+  CHECK_FALSE(refused);
 }
 
 TEST_CASE("the row of kind gemini") {
@@ -618,4 +654,53 @@ TEST_CASE("usage of gemini's embeddings, when it is told") {
         json(R"({"prompt_tokens":6,"total_tokens":6})"));
   CHECK(gemini::read_embeddings(R"({"usageMetadata":{"promptTokenCount":-6}})")->usage.absurd);
   CHECK_FALSE(gemini::read_embeddings("x"));
+}
+
+// --- whatever comes
+// ------------------------------------------------------------------------------------------------
+
+TEST_CASE("no answer of gemini, however odd, does more than fail") {
+  std::size_t tried = 0;
+  const auto use = [&](const std::string& text) {
+    ++tried;
+    const auto facts = gemini::read_answer(text);
+    const auto embedded = gemini::read_embeddings(text);
+    const auto reader = gemini::stream_reader();
+    const auto event = reader->read({"", text});
+    const auto usage = reader->usage();
+    CHECK_FALSE((usage.usage && usage.absurd));
+    std::vector<Json> said;
+    const auto chunked = chunks(identity)->event({"", text}, said);
+    CHECK(facts.has_value() == event.has_value());
+    if (!facts) return;
+    CHECK(facts->produced_bytes >= 0);
+    const Json tree = Json::parse(text);
+    const auto chat = answer_to_chat(tree, identity);
+    if (chat) CHECK((*chat)["choices"].size() > 0);
+    const auto list = gemini::embeddings_to_openai(tree, identity);
+    if (!chat && !list) CHECK_FALSE(chat.error().message.empty());
+  };
+  for (const std::string_view sample :
+       {samples::answer, samples::calls, samples::blocked, samples::error, samples::embeddings})
+    tests::with_odd_values(json(sample), use);
+  CHECK(tried > 500);
+}
+
+TEST_CASE("no request for gemini, however odd, does more than be refused") {
+  const auto use = [&](const std::string& text) {
+    const Json tree = Json::parse(text);
+    if (!tree.is_object()) return;  // a dialect has read it before
+    const auto request = request_from_chat(tree);
+    if (!request) CHECK(request.error().code == Code::invalid);
+  };
+  tests::with_odd_values(json(R"({"model":"gemini-3-pro","messages":[
+      {"role":"system","content":[{"type":"text","text":"s"}]},
+      {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]},
+      {"role":"assistant","content":"a","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"},
+        "extra_content":{"google":{"thought_signature":"x"}}}]},
+      {"role":"tool","tool_call_id":"1","content":"r"}],
+      "tools":[{"type":"function","function":{"name":"f","parameters":{}}}],
+      "tool_choice":{"type":"function","function":{"name":"f"}},"stop":["a"],"max_tokens":5,"reasoning_effort":"low",
+      "response_format":{"type":"json_schema","json_schema":{"schema":{}}}})"),
+                         use);
 }

@@ -98,6 +98,16 @@ TEST_CASE("to chat: images and files that are given, and a tool's image behind a
     {"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y.png"}}]}])"));
 }
 
+TEST_CASE("to chat: a tool's image stands before what was said next") {
+  const Json messages = messages_of(
+      R"({"type":"function_call","call_id":"a","name":"f","arguments":""},
+         {"type":"function_call_output","call_id":"a","output":[{"type":"input_image","image_url":"https://x/y.png"}]},
+         {"role":"assistant","content":"seen"})");
+  REQUIRE(messages.size() == 4);
+  CHECK(messages[2]["role"] == "user");
+  CHECK(messages[3] == Json::parse(R"({"role":"assistant","content":"seen"})"));
+}
+
 TEST_CASE("to chat: tools, and the choice among them") {
   const Json chat = chat_with(
       R"("tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object"},"strict":false},{"type":"function","name":"s","parameters":null,"strict":true},

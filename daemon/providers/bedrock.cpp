@@ -100,7 +100,8 @@ Result<WireRequest> wire(WireInput input) {
                                .service = "bedrock",
                                .unix_seconds = input.unix_seconds};
   std::string authorization = sigv4::authorization(signing, *credential);
-  std::erase_if(headers, [](const WireHeader& header) { return header.name == "host"; });  // the client's to send
+  std::erase_if(headers,
+                [](const WireHeader& header) { return header.name == "host"; });  // the client's to send
   headers.push_back({"authorization", std::move(authorization)});
   headers.push_back({"accept", "application/json"});  // of the model's answer; the framing comes by the path
   headers.push_back({"user-agent", fmt::format("govd/{}", version)});

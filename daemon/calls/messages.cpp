@@ -237,7 +237,8 @@ std::string edited(std::string body, const Request& request, const Edits& edits)
   // The request's views are into the body that was parsed; this may be a copy of it, for a second provider.
   const JsonMember& first = request.object.members.front();
   const std::less<> before;
-  const bool own = !before(first.key.data(), body.data()) && before(first.key.data(), body.data() + body.size());
+  const bool own =
+      !before(first.key.data(), body.data()) && before(first.key.data(), body.data() + body.size());
   const auto scanned = own ? Result<JsonObject>() : providers::scan_object(body);
   const JsonObject& object = own ? request.object : *scanned;
   std::vector<providers::Splice> splices;

@@ -70,11 +70,10 @@ constexpr std::array dropped{
     Dropped{"verbosity", is_medium, "the default"},
     Dropped{"service_tier", is_usual_tier, "the default"},
 };
-constexpr std::array<std::string_view, 17> carried{
-    "model",     "messages",     "max_tokens",        "max_completion_tokens", "stream",
-    "stop",      "tools",        "tool_choice",       "temperature",           "parallel_tool_calls",
-    "top_p",     "user",         "safety_identifier", "response_format",       "reasoning_effort",
-    "functions", "function_call"};
+constexpr std::array<std::string_view, 15> carried{
+    "model", "messages", "max_tokens",        "max_completion_tokens", "stream",
+    "stop",  "tools",    "tool_choice",       "temperature",           "parallel_tool_calls",
+    "top_p", "user",     "safety_identifier", "response_format",       "reasoning_effort"};
 
 Result<void> check_fields(const Json& chat) {
   for (const auto& [name, value] : chat.items()) {

@@ -79,7 +79,8 @@ Result<std::string> bedrock_body(std::string_view body, const std::string& betas
 Result<WireRequest> wire(WireInput input) {
   const auto credential = sigv4::parse_credential(input.credential);
   if (!credential) return std::unexpected(credential.error());
-  auto body = bedrock_body(input.body, beta_array(input.passed));
+  const std::string messages_body = std::move(input.body);
+  auto body = bedrock_body(messages_body, beta_array(input.passed));
   if (!body) return std::unexpected(body.error());
   WireRequest request;
   request.body = std::move(*body);

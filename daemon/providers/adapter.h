@@ -1,11 +1,11 @@
 #pragma once
-// The seam between a call and its provider (10-architecture.md "One call, as data"): wire formats read as
-// facts, requests said in a provider's own format, answers said back. Pure: bytes in, bytes out; no sockets, no
-// money, no clock, no state but a stream's own. A new kind is one file and one row in the table of adapter.cpp.
+// The seam between a call and its provider (10-architecture.md "One call, as data"): wire formats read as facts,
+// requests said in a provider's own format, answers said back. Pure: bytes in, bytes out; no sockets, no money, no
+// clock, no state but a stream's own. A new kind is one file and one row in the table of adapter.cpp.
 //
-// OpenAI chat is the pivot of every translation: a client's dialect that is not the provider's own format goes
-// to chat (calls/) and from chat to the provider's format (here), and the answer the same way back. Where
-// dialect and format are the same, nothing is translated: bytes pass.
+// OpenAI chat is the pivot of every translation: a client's dialect that is not the provider's own format goes to
+// chat (calls/) and from chat to the provider's format (here), and the answer the same way back. Where dialect and
+// format are the same, nothing is translated: bytes pass.
 
 #include <cstdint>
 #include <memory>
@@ -37,12 +37,10 @@ enum class Format : std::uint8_t {
 struct UsageReport {
   std::optional<domain::Usage> usage;  // absent is absent; an explicit zero is zero
   bool absurd = false;                 // negative, contradictory or beyond reason: an upstream fault
-  bool estimated =
-      false;  // what went in is the upstream's figure, what came out is reckoned from what was produced
+  bool estimated = false;              // what went in was said; what came out is reckoned from what was produced
 };
 
-// --- reading answers
-// ---------------------------------------------------------------------------------------------
+// --- reading answers ---------------------------------------------------------------------------------------------
 
 struct AnswerFacts {
   UsageReport usage;
@@ -59,9 +57,8 @@ struct EventFacts {
   std::int64_t produced_bytes = 0;
   bool usage_only = false;  // chat: the chunk that include_usage adds
   bool finished = false;    // a stop reason was seen: a stream that ends now is whole
-  bool terminal =
-      false;  // the format's last event ([DONE], message_stop, response.completed): held for the charge
-  bool error = false;  // the upstream says that it failed
+  bool terminal = false;    // the format's last event ([DONE], message_stop, response.completed): held for the charge
+  bool error = false;       // the upstream says that it failed
 };
 
 // Reads one streamed answer, event by event.
@@ -77,8 +74,7 @@ class StreamReader {
   [[nodiscard]] virtual UsageReport usage() const = 0;
 };
 
-// --- translating, upstream side
-// ------------------------------------------------------------------------------------
+// --- translating, upstream side ------------------------------------------------------------------------------------
 
 // An answer's stream said as OpenAI chat chunks. An event may give none or several; the last chunks carry
 // finish_reason, none carries usage (the reader knows it).
@@ -98,8 +94,7 @@ struct AnswerIdentity {
   std::int64_t created = 0;  // unix seconds
 };
 
-// --- translating, client side
-// --------------------------------------------------------------------------------------
+// --- translating, client side --------------------------------------------------------------------------------------
 
 // Chat chunks said in the client's dialect, as complete SSE text.
 class ChunkSink {
@@ -113,8 +108,7 @@ class ChunkSink {
   virtual void end(const domain::Usage& usage, std::string& out) = 0;
 };
 
-// --- sending
-// -------------------------------------------------------------------------------------------------------
+// --- sending -------------------------------------------------------------------------------------------------------
 
 struct WireHeader {
   std::string name, value;
@@ -122,7 +116,7 @@ struct WireHeader {
 
 // What is sent to a provider.
 struct WireRequest {
-  std::string target;               // behind the row's base path, with its query: "/chat/completions"
+  std::string target;  // behind the row's base path, with its query: "/chat/completions"
   std::vector<WireHeader> headers;  // Host, Content-Length and Accept-Encoding are the client's
   std::string body;
 };
@@ -135,12 +129,11 @@ struct WireInput {
   std::string_view base_path;
   std::string_view model;  // the upstream's name for it
   bool stream = false;
-  std::string body;              // in `format`
-  std::string_view credential;   // empty where the provider needs none
-  std::string_view api_version;  // azure_openai; empty: the kind's default
-  const std::vector<WireHeader>* passed =
-      nullptr;                    // the client's headers that this dialect passes (anthropic-*)
-  std::int64_t unix_seconds = 0;  // for signatures
+  std::string body;             // in `format`
+  std::string_view credential;  // empty where the provider needs none
+  std::string_view api_version;                  // azure_openai; empty: the kind's default
+  const std::vector<WireHeader>* passed = nullptr;  // the client's headers that this dialect passes (anthropic-*)
+  std::int64_t unix_seconds = 0;                 // for signatures
 };
 
 // How a streamed answer is cut into events.
@@ -168,14 +161,13 @@ struct Adapter {
 // Null for an unknown kind.
 const Adapter* find_adapter(std::string_view kind);
 
-// --- the formats
-// ---------------------------------------------------------------------------------------------------
+// --- the formats ---------------------------------------------------------------------------------------------------
 
 // invalid: the body is no answer of that format.
 Result<AnswerFacts> read_answer(Format format, std::string_view body);
 std::unique_ptr<StreamReader> stream_reader(Format format);
-// Where a request of the format says how much may be produced: the member that must be set ("max_tokens"), a
-// dotted path where it is nested ("generationConfig.maxOutputTokens"). Empty: nowhere.
+// Where a request of the format says how much may be produced: the member that must be set ("max_tokens"), a dotted
+// path where it is nested ("generationConfig.maxOutputTokens"). Empty: nowhere.
 std::string_view max_tokens_member(Format format);
 
 }  // namespace govctl::providers

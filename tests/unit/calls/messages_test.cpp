@@ -293,7 +293,8 @@ TEST_CASE("messages: an edit keeps all other bytes") {
         ",\"max_completion_tokens\":7,\"x\":\"\\u00e9\"}");
   std::string moved = text;  // as a call does it: the views stay good
   const auto again = messages::parse(moved);
-  CHECK(messages::edited(std::move(moved), *again, edits) == messages::edited(text, *request, edits));
+  const std::string from_moved = messages::edited(std::move(moved), *again, edits);
+  CHECK(from_moved == messages::edited(text, *request, edits));
 }
 
 TEST_CASE("messages: an estimate of tokens leaves inline media out") {

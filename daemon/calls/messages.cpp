@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "daemon/calls/messages_content.h"
 
@@ -17,13 +18,14 @@ namespace {
 
 // Fields whose meaning govd relies on.
 constexpr std::array<std::string_view, 17> governed{
-    "model",        "messages", "max_tokens", "stream",      "system",             "tools",
-    "tool_choice",  "metadata", "thinking",   "service_tier", "container",         "mcp_servers",
-    "speed",        "fallbacks", "inference_geo", "output_config", "context_management"};
+    "model",         "messages",      "max_tokens",        "stream",    "system",      "tools", "tool_choice",
+    "metadata",      "thinking",      "service_tier",      "container", "mcp_servers", "speed", "fallbacks",
+    "inference_geo", "output_config", "context_management"};
 
 constexpr std::int64_t most_tokens = 1'000'000'000;
-// What Anthropic adds to a request with tools that is not in its body, rounded up (.../tool-use/overview#pricing): the
-// prompt that explains tools (530 at most), and the descriptions of its own tools (computer: 735 and a prompt of 499).
+// What Anthropic adds to a request with tools that is not in its body, rounded up
+// (.../tool-use/overview#pricing): the prompt that explains tools (530 at most), and the descriptions of its
+// own tools (computer: 735 and a prompt of 499).
 constexpr std::int64_t tool_prompt_tokens = 1'000;
 constexpr std::int64_t own_tool_tokens = 1'500;
 
@@ -54,7 +56,8 @@ Fault read_spelling(const JsonObject& object) {
   for (const JsonMember& member : object.members) {
     for (const std::string_view name : governed) {
       if (member.key != name && same_but_for_case(member.key, name)) {
-        return bad(std::string(member.key), fmt::format("field '{}' must be written '{}'", member.key, name)).error();
+        return bad(std::string(member.key), fmt::format("field '{}' must be written '{}'", member.key, name))
+            .error();
       }
     }
   }
@@ -80,7 +83,8 @@ Fault read_max_tokens(const JsonObject& object, domain::Ask& ask) {
   if (member == nullptr) return bad("max_tokens", "field 'max_tokens' is missing").error();
   ask.max_tokens = providers::json_integer(member->value);
   if (ask.max_tokens && *ask.max_tokens >= 1 && *ask.max_tokens <= most_tokens) return std::nullopt;
-  return bad("max_tokens", fmt::format("field 'max_tokens' must be a whole number from 1 to {}", most_tokens)).error();
+  return bad("max_tokens", fmt::format("field 'max_tokens' must be a whole number from 1 to {}", most_tokens))
+      .error();
 }
 
 Fault read_stream(const JsonObject& object, domain::Ask& ask) {
@@ -103,7 +107,8 @@ Fault read_thinking(const JsonObject& object, domain::Ask& ask) {
   if (budget == nullptr) return std::nullopt;
   const auto tokens = providers::json_integer(budget->value);
   if (!tokens || *tokens < 0 || *tokens > most_tokens) {
-    return bad("thinking", fmt::format("field 'thinking.budget_tokens' must be a whole number up to {}", most_tokens))
+    return bad("thinking",
+               fmt::format("field 'thinking.budget_tokens' must be a whole number up to {}", most_tokens))
         .error();
   }
   ask.least_output_tokens = *tokens + 1;
@@ -131,8 +136,9 @@ std::string_view without_version(std::string_view type) {
   return digits ? type.substr(0, at) : type;
 }
 
-// Tools that the client runs only describe themselves; all others (web_search, web_fetch, code_execution, tool_search,
-// advisor, mcp_toolset, and what comes) Anthropic runs: they have fees, or feed the model input that nobody bounds.
+// Tools that the client runs only describe themselves; all others (web_search, web_fetch, code_execution,
+// tool_search, advisor, mcp_toolset, and what comes) Anthropic runs: they have fees, or feed the model input
+// that nobody bounds.
 bool run_by_client(std::string_view type) {
   constexpr std::array<std::string_view, 4> kinds{"bash", "text_editor", "computer", "memory"};
   return std::ranges::find(kinds, without_version(type)) != kinds.end();
@@ -145,7 +151,8 @@ Fault read_tools(const JsonObject& object, domain::Ask& ask) {
   if (!list) return bad("tools", "field 'tools' must be an array").error();
   for (const std::string_view tool : *list) {
     const auto described = providers::scan_object(tool);
-    if (!described) return bad("tools", "field 'tools' holds what is no tool: " + described.error().message).error();
+    if (!described)
+      return bad("tools", "field 'tools' holds what is no tool: " + described.error().message).error();
     const JsonMember* type = given(*described, "type");
     if (type == nullptr) continue;
     const auto word = providers::json_string(type->value);
@@ -216,7 +223,8 @@ std::expected<Request, Refusal> parse(std::string_view body) {
   if (list == nullptr) return bad("messages", "field 'messages' is missing");
   if (list->value.front() != '[') return bad("messages", "field 'messages' must be an array");
 
-  // A byte-level tokenizer never makes more tokens than bytes; what wraps the messages is shorter than their JSON.
+  // A byte-level tokenizer never makes more tokens than bytes; what wraps the messages is shorter than their
+  // JSON.
   ask.text_bytes = static_cast<std::int64_t>(body.size());
   read_content(list->value, ask);
   if (const JsonMember* system = given(*object, "system")) read_blocks(system->value, ask);
@@ -225,16 +233,24 @@ std::expected<Request, Refusal> parse(std::string_view body) {
 }
 
 std::string edited(std::string body, const Request& request, const Edits& edits) {
+  if (!edits.model && !edits.max_tokens) return body;
+  // The request's views are into the body that was parsed; this may be a copy of it, for a second provider.
+  const JsonMember& first = request.object.members.front();
+  const std::less<> before;
+  const bool own =
+      !before(first.key.data(), body.data()) && before(first.key.data(), body.data() + body.size());
+  const auto scanned = own ? Result<JsonObject>() : providers::scan_object(body);
+  const JsonObject& object = own ? request.object : *scanned;
   std::vector<providers::Splice> splices;
   const auto set = [&](std::string_view key, std::string value) {
-    const JsonMember* member = request.object.find(key);
+    const JsonMember* member = object.find(key);
     if (member == nullptr) return;  // parse() has seen both
     const std::size_t begin = offset(body, member->value);
     splices.push_back({begin, begin + member->value.size(), std::move(value)});
   };
   if (edits.model) set("model", providers::json_quoted(*edits.model));
   if (edits.max_tokens) set("max_tokens", fmt::format("{}", *edits.max_tokens));
-  return splices.empty() ? body : providers::spliced(body, std::move(splices));
+  return providers::spliced(body, std::move(splices));
 }
 
 std::int64_t count_tokens_estimate(std::string_view body) {

@@ -1,5 +1,5 @@
-// A chat answer said as a message of Anthropic's, whole and streamed (platform.claude.com/docs/en/build-with-claude/
-// streaming).
+// A chat answer said as a message of Anthropic's, whole and streamed
+// (platform.claude.com/docs/en/build-with-claude/ streaming).
 
 #include <fmt/format.h>
 
@@ -69,8 +69,8 @@ class Sink final : public providers::ChunkSink {
   void end(const Usage& usage, std::string& out) override;
 
  private:
-  // One block of the message, in the order in which they began. One is told at a time, as Anthropic does: what comes
-  // for a later one waits until the one before is complete.
+  // One block of the message, in the order in which they began. One is told at a time, as Anthropic does: what
+  // comes for a later one waits until the one before is complete.
   struct Block {
     bool tool = false;
     std::string id, name;
@@ -90,7 +90,7 @@ class Sink final : public providers::ChunkSink {
   AnswerIdentity identity_;
   bool begun_ = false;
   std::vector<Block> blocks_;
-  std::size_t at_ = 0;                          // the block that is told
+  std::size_t at_ = 0;                         // the block that is told
   std::map<std::int64_t, std::size_t> calls_;  // chat's index of a call -> its block
   std::string finish_reason_;
 };
@@ -102,14 +102,10 @@ void say(std::string_view type, const Json& data, std::string& out) {
 void Sink::begin(std::string& out) {
   if (begun_) return;
   begun_ = true;
-  Json message{{"id", identity_.id},
-               {"type", "message"},
-               {"role", "assistant"},
-               {"model", identity_.model},
-               {"content", Json::array()},
-               {"stop_reason", nullptr},
-               {"stop_sequence", nullptr},
-               {"usage", {{"input_tokens", 0}, {"output_tokens", 0}}}};
+  Json message{{"id", identity_.id},       {"type", "message"},
+               {"role", "assistant"},      {"model", identity_.model},
+               {"content", Json::array()}, {"stop_reason", nullptr},
+               {"stop_sequence", nullptr}, {"usage", {{"input_tokens", 0}, {"output_tokens", 0}}}};
   say("message_start", {{"type", "message_start"}, {"message", std::move(message)}}, out);
 }
 
@@ -145,9 +141,11 @@ void Sink::take_call(const Json& call) {
 
 void Sink::start_block(Block& block, std::string& out) const {
   block.started = true;
-  Json content = block.tool ? Json{{"type", "tool_use"}, {"id", block.id}, {"name", block.name}, {"input", Json::object()}}
-                            : Json{{"type", "text"}, {"text", ""}};
-  say("content_block_start", {{"type", "content_block_start"}, {"index", at_}, {"content_block", std::move(content)}}, out);
+  Json content =
+      block.tool ? Json{{"type", "tool_use"}, {"id", block.id}, {"name", block.name}, {"input", Json::object()}}
+                 : Json{{"type", "text"}, {"text", ""}};
+  say("content_block_start",
+      {{"type", "content_block_start"}, {"index", at_}, {"content_block", std::move(content)}}, out);
 }
 
 bool Sink::complete(Block& block) {
@@ -166,7 +164,8 @@ void Sink::tell(bool over, std::string& out) {
     if (!block.untold.empty()) {
       Json delta = block.tool ? Json{{"type", "input_json_delta"}, {"partial_json", block.untold}}
                               : Json{{"type", "text_delta"}, {"text", block.untold}};
-      say("content_block_delta", {{"type", "content_block_delta"}, {"index", at_}, {"delta", std::move(delta)}}, out);
+      say("content_block_delta", {{"type", "content_block_delta"}, {"index", at_}, {"delta", std::move(delta)}},
+          out);
       block.untold.clear();
     }
     const bool last = at_ + 1 == blocks_.size();
@@ -194,7 +193,8 @@ void Sink::end(const Usage& usage, std::string& out) {
   begin(out);
   tell(true, out);
   Json delta{{"stop_reason", stop_reason(finish_reason_, !calls_.empty())}, {"stop_sequence", nullptr}};
-  say("message_delta", {{"type", "message_delta"}, {"delta", std::move(delta)}, {"usage", usage_json(usage)}}, out);
+  say("message_delta", {{"type", "message_delta"}, {"delta", std::move(delta)}, {"usage", usage_json(usage)}},
+      out);
   say("message_stop", {{"type", "message_stop"}}, out);
 }
 
@@ -229,6 +229,8 @@ Json answer_from_chat(const Json& chat, const Usage& usage, const AnswerIdentity
           {"usage", usage_json(usage)}};
 }
 
-std::unique_ptr<providers::ChunkSink> sink(const AnswerIdentity& identity) { return std::make_unique<Sink>(identity); }
+std::unique_ptr<providers::ChunkSink> sink(const AnswerIdentity& identity) {
+  return std::make_unique<Sink>(identity);
+}
 
 }  // namespace govctl::calls::messages

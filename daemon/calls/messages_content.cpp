@@ -59,16 +59,13 @@ void read_block(std::string_view block, domain::Ask& ask) {
                                                   "tool_use", "server_tool_use", "tool_reference"};
   const auto object = providers::scan_object(block);
   const auto type = object ? word(*object, "type") : std::nullopt;
-  if (!type) {
-    ask.whole_context = true;
-  } else if (std::ranges::find(inert, *type) != inert.end()) {
-    // An upstream may go by the members and not by the type.
-    if (std::ranges::any_of(object->members, refers)) ask.whole_context = true;
-  } else if (*type == "image" || *type == "document") {
-    read_source(*object, *type == "image", ask);
-  } else if (*type == "tool_result" || *type == "search_result") {
+  const auto is = [&](std::string_view name) { return type == name; };
+  if (is("image") || is("document")) {
+    read_source(*object, is("image"), ask);
+  } else if (is("tool_result") || is("search_result")) {
     read_inner(*object, ask);
-  } else {
+  } else if (!std::ranges::any_of(inert, is) || std::ranges::any_of(object->members, refers)) {
+    // Not known; or an upstream may go by the members and not by the type.
     ask.whole_context = true;
   }
 }

@@ -39,7 +39,8 @@ bool is_type(const Json& object, std::string_view type) {
   return word != nullptr && *word == type;
 }
 
-// --- fields ------------------------------------------------------------------------------------------------------
+// --- fields
+// ------------------------------------------------------------------------------------------------------
 
 bool always(const Json& /*value*/) { return true; }
 bool is_empty(const Json& value) { return value.is_structured() && value.empty(); }
@@ -65,9 +66,9 @@ constexpr std::array dropped{
     Dropped{"mcp_servers", is_empty, "none"},
     Dropped{"fallbacks", is_empty, "none"},
 };
-constexpr std::array<std::string_view, 12> carried{"model",       "messages", "system", "max_tokens",     "metadata",
-                                                   "tools",       "stream",   "top_p",  "stop_sequences", "tool_choice",
-                                                   "temperature", "output_config"};
+constexpr std::array<std::string_view, 12> carried{
+    "model",  "messages", "system",         "max_tokens",  "metadata",    "tools",
+    "stream", "top_p",    "stop_sequences", "tool_choice", "temperature", "output_config"};
 
 Result<void> check_fields(const Json& request, Json& /*chat*/) {
   for (const auto& [name, value] : request.items()) {
@@ -82,7 +83,8 @@ Result<void> carry_plain(const Json& request, Json& chat) {
   for (const char* const field : {"model", "max_tokens", "stream", "temperature", "top_p"}) {
     if (const Json* value = given(request, field)) chat[field] = *value;
   }
-  if (const Json* stop = given(request, "stop_sequences"); stop != nullptr && !stop->empty()) chat["stop"] = *stop;
+  if (const Json* stop = given(request, "stop_sequences"); stop != nullptr && !stop->empty())
+    chat["stop"] = *stop;
   const Json* metadata = given(request, "metadata");
   const Json* user = metadata == nullptr ? nullptr : given(*metadata, "user_id");
   if (user != nullptr) chat["user"] = *user;
@@ -95,13 +97,15 @@ Result<void> carry_output_config(const Json& request, Json& chat) {
   const Json* format = config == nullptr ? nullptr : given(*config, "format");
   if (format == nullptr) return {};
   const Json* schema = given(*format, "schema");
-  if (!is_type(*format, "json_schema") || schema == nullptr) return cannot("output_config.format", "no JSON schema");
+  if (!is_type(*format, "json_schema") || schema == nullptr)
+    return cannot("output_config.format", "no JSON schema");
   chat["response_format"] = {{"type", "json_schema"},
                              {"json_schema", {{"name", "answer"}, {"strict", true}, {"schema", *schema}}}};
   return {};
 }
 
-// --- content -----------------------------------------------------------------------------------------------------
+// --- content
+// -----------------------------------------------------------------------------------------------------
 
 Json text_part(std::string text) { return {{"type", "text"}, {"text", std::move(text)}}; }
 
@@ -178,9 +182,11 @@ Result<std::string> joined_text(const Json& blocks, std::string_view separator, 
   return joined;
 }
 
-// --- messages ----------------------------------------------------------------------------------------------------
+// --- messages
+// ----------------------------------------------------------------------------------------------------
 
-// A tool's result is text in chat: what else it holds follows as the user's. Chat has no is_error; the word says it.
+// A tool's result is text in chat: what else it holds follows as the user's. Chat has no is_error; the word
+// says it.
 Result<void> carry_tool_result(const Json& block, const std::string& where, Json& messages, Json& rest) {
   const std::string* id = text_of(block, "tool_use_id");
   if (id == nullptr) return cannot(where + ".tool_use_id", "it must be a string");
@@ -237,7 +243,8 @@ Result<void> carry_assistant(const Json& blocks, const std::string& where, Json&
     if (!is_type(block, "tool_use") || id == nullptr || name == nullptr) {
       return cannot(here, "an earlier answer can hold text and calls of the client's tools");
     }
-    std::string arguments = input == nullptr ? "{}" : input->dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string arguments =
+        input == nullptr ? "{}" : input->dump(-1, ' ', false, Json::error_handler_t::replace);
     calls.push_back({{"id", *id},
                      {"type", "function"},
                      {"function", {{"name", *name}, {"arguments", std::move(arguments)}}}});
@@ -282,7 +289,8 @@ Result<void> carry_messages(const Json& request, Json& chat) {
   return {};
 }
 
-// --- tools -------------------------------------------------------------------------------------------------------
+// --- tools
+// -------------------------------------------------------------------------------------------------------
 
 Result<Json> tool_from(const Json& tool, const std::string& where) {
   const std::string* type = text_of(tool, "type");
@@ -304,7 +312,8 @@ Result<Json> choice_from(const Json& choice) {
   if (is_type(choice, "any")) return Json("required");
   if (is_type(choice, "none")) return Json("none");
   const std::string* name = text_of(choice, "name");
-  if (!is_type(choice, "tool") || name == nullptr) return cannot("tool_choice", "it must be auto, any, none or a tool");
+  if (!is_type(choice, "tool") || name == nullptr)
+    return cannot("tool_choice", "it must be auto, any, none or a tool");
   return Json{{"type", "function"}, {"function", {{"name", *name}}}};
 }
 

@@ -25,7 +25,8 @@ std::int64_t produced(std::string_view text) {
   const auto object = scan_object(text, Utf8::passed);
   if (!object) return 0;
   std::int64_t bytes = 0;
-  for (const std::string_view key : {"text", "thinking", "partial_json"}) bytes += string_bytes(object->find(key));
+  for (const std::string_view key : {"text", "thinking", "partial_json"})
+    bytes += string_bytes(object->find(key));
   const JsonMember* input = object->find("input");
   if (input != nullptr && input->value != "{}") bytes += static_cast<std::int64_t>(input->value.size());
   return bytes;
@@ -110,7 +111,8 @@ bool same_but_for_case(char a, char b) { return (a | 0x20) == (b | 0x20); }
 
 bool anthropic_header(std::string_view name) {
   constexpr std::string_view prefix = "anthropic-";
-  return name.size() > prefix.size() && std::ranges::equal(name.substr(0, prefix.size()), prefix, same_but_for_case);
+  return name.size() > prefix.size() &&
+         std::ranges::equal(name.substr(0, prefix.size()), prefix, same_but_for_case);
 }
 
 Result<WireRequest> wire(WireInput input) {
@@ -124,7 +126,8 @@ Result<WireRequest> wire(WireInput input) {
   if (input.passed != nullptr) {
     for (const WireHeader& header : *input.passed) {
       if (!anthropic_header(header.name)) continue;
-      const bool is_version = std::ranges::equal(header.name, std::string_view("anthropic-version"), same_but_for_case);
+      const bool is_version =
+          std::ranges::equal(header.name, std::string_view("anthropic-version"), same_but_for_case);
       if (is_version && versioned) continue;
       versioned = versioned || is_version;
       request.headers.push_back(header);

@@ -1,5 +1,6 @@
-// A message of Anthropic's said as a chat completion, whole and streamed (platform.claude.com/docs/en/build-with-claude/
-// streaming, .../handling-stop-reasons; platform.openai.com/docs/api-reference/chat/object).
+// A message of Anthropic's said as a chat completion, whole and streamed
+// (platform.claude.com/docs/en/build-with-claude/ streaming, .../handling-stop-reasons;
+// platform.openai.com/docs/api-reference/chat/object).
 
 #include <fmt/format.h>
 
@@ -58,7 +59,8 @@ Json usage_of(const Json& answer) {
           {"prompt_tokens_details", {{"cached_tokens", (*report.usage)[PriceKind::cache_read]}}}};
 }
 
-// What the answer says in chat's terms; blocks that chat has no word for (server tools and their results) are left out.
+// What the answer says in chat's terms; blocks that chat has no word for (server tools and their results) are
+// left out.
 Json message_of(const Json& content) {
   std::string text;
   std::string thinking;
@@ -90,8 +92,8 @@ class Source final : public ChunkSource {
  private:
   // A tool call in the making.
   struct Call {
-    std::int64_t index = 0;   // among the answer's calls
-    std::string input;        // what the block began with, for one that has no deltas
+    std::int64_t index = 0;  // among the answer's calls
+    std::string input;       // what the block began with, for one that has no deltas
     bool has_arguments = false;
   };
   void begin(std::vector<Json>& chunks);
@@ -210,6 +212,8 @@ Result<Json> answer_to_chat(const Json& answer, const AnswerIdentity& identity) 
   return chat;
 }
 
-std::unique_ptr<ChunkSource> chunks(const AnswerIdentity& identity) { return std::make_unique<Source>(identity); }
+std::unique_ptr<ChunkSource> chunks(const AnswerIdentity& identity) {
+  return std::make_unique<Source>(identity);
+}
 
 }  // namespace govctl::providers::anthropic

@@ -1,4 +1,5 @@
-// A chat request said as a Messages request. What each field of OpenAI's becomes: platform.claude.com/docs/en/api/messages,
+// A chat request said as a Messages request. What each field of OpenAI's becomes:
+// platform.claude.com/docs/en/api/messages,
 // .../structured-outputs, .../effort, .../define-tools.
 
 #include <fmt/format.h>
@@ -34,7 +35,8 @@ bool is_word(const Json& value, std::initializer_list<std::string_view> words) {
   return text != nullptr && std::ranges::find(words, *text) != words.end();
 }
 
-// --- fields ------------------------------------------------------------------------------------------------------
+// --- fields
+// ------------------------------------------------------------------------------------------------------
 
 bool always(const Json& /*value*/) { return true; }
 bool is_false(const Json& value) { return value == Json(false); }
@@ -45,7 +47,8 @@ bool is_text_alone(const Json& value) { return value == Json::array({"text"}); }
 bool is_medium(const Json& value) { return is_word(value, {"medium"}); }
 bool is_usual_tier(const Json& value) { return is_word(value, {"auto", "default"}); }
 
-// Fields that Messages has no word for, and the values at which leaving them out changes nothing for the client.
+// Fields that Messages has no word for, and the values at which leaving them out changes nothing for the
+// client.
 struct Dropped {
   std::string_view field;
   bool (*harmless)(const Json& value);
@@ -67,10 +70,10 @@ constexpr std::array dropped{
     Dropped{"verbosity", is_medium, "the default"},
     Dropped{"service_tier", is_usual_tier, "the default"},
 };
-constexpr std::array<std::string_view, 17> carried{
-    "model", "messages",    "max_tokens",  "max_completion_tokens", "stream", "stop",
-    "tools", "tool_choice", "temperature", "parallel_tool_calls",   "top_p",  "user",
-    "safety_identifier", "response_format", "reasoning_effort", "functions", "function_call"};
+constexpr std::array<std::string_view, 15> carried{
+    "model", "messages", "max_tokens",        "max_completion_tokens", "stream",
+    "stop",  "tools",    "tool_choice",       "temperature",           "parallel_tool_calls",
+    "top_p", "user",     "safety_identifier", "response_format",       "reasoning_effort"};
 
 Result<void> check_fields(const Json& chat) {
   for (const auto& [name, value] : chat.items()) {
@@ -84,7 +87,8 @@ Result<void> check_fields(const Json& chat) {
   return {};
 }
 
-// --- content -----------------------------------------------------------------------------------------------------
+// --- content
+// -----------------------------------------------------------------------------------------------------
 
 Json text_block(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
 
@@ -155,7 +159,8 @@ Result<Json> tool_use_block(const Json& call, const std::string& where) {
   const Json* function = given(call, "function");
   const std::string* id = text_of(call, "id");
   const std::string* name = function == nullptr ? nullptr : text_of(*function, "name");
-  if (id == nullptr || name == nullptr) return cannot(where, "a function call needs its id and its function's name");
+  if (id == nullptr || name == nullptr)
+    return cannot(where, "a function call needs its id and its function's name");
   const std::string* arguments = text_of(*function, "arguments");
   Json input = Json::object();
   if (arguments != nullptr && arguments->find_first_not_of(" \t\r\n") != std::string::npos) {
@@ -167,7 +172,8 @@ Result<Json> tool_use_block(const Json& call, const std::string& where) {
 
 Result<Json> assistant_blocks(const Json& message, const std::string& where) {
   if (given(message, "audio") != nullptr) return cannot(where + ".audio", "an earlier answer's sound");
-  if (given(message, "function_call") != nullptr) return cannot(where + ".function_call", "say it as 'tool_calls'");
+  if (given(message, "function_call") != nullptr)
+    return cannot(where + ".function_call", "say it as 'tool_calls'");
   auto blocks = content_blocks(message, where);
   if (!blocks) return blocks;
   if (const std::string* refusal = text_of(message, "refusal"); refusal != nullptr && !refusal->empty()) {
@@ -234,7 +240,8 @@ Result<void> carry_messages(const Json& chat, Json& request) {
   return {};
 }
 
-// --- tools -------------------------------------------------------------------------------------------------------
+// --- tools
+// -------------------------------------------------------------------------------------------------------
 
 Result<Json> tool_from(const Json& tool, const std::string& where) {
   const std::string* type = text_of(tool, "type");
@@ -292,7 +299,8 @@ Result<void> carry_tools(const Json& chat, Json& request) {
   return {};
 }
 
-// --- the rest ----------------------------------------------------------------------------------------------------
+// --- the rest
+// ----------------------------------------------------------------------------------------------------
 
 Result<void> carry_sampling(const Json& chat, Json& request) {
   for (const char* const field : {"temperature", "top_p"}) {
@@ -355,9 +363,8 @@ Result<void> carry_plain(const Json& chat, Json& request) {
 Result<Json> request_from_chat(const Json& chat) {
   if (!chat.is_object()) return fail(Code::invalid, "the body is not a JSON object");
   Json request = Json::object();
-  for (const auto step :
-       {+[](const Json& from, Json&) { return check_fields(from); }, carry_plain, carry_messages, carry_tools,
-        carry_sampling, carry_output_config}) {
+  for (const auto step : {+[](const Json& from, Json&) { return check_fields(from); }, carry_plain,
+                          carry_messages, carry_tools, carry_sampling, carry_output_config}) {
     if (auto done = step(chat, request); !done) return std::unexpected(done.error());
   }
   return request;

@@ -46,8 +46,8 @@ void UsageFigures::take(std::string_view value) {
   }
 }
 
-// The total alone says nothing of how long: it counts as 5 min but for what is known to be for 1 h. Where both stand,
-// nothing of the larger is lost.
+// The total alone says nothing of how long: it counts as 5 min but for what is known to be for 1 h. Where both
+// stand, nothing of the larger is lost.
 void UsageFigures::take_cache_writes(const nlohmann::json& usage) {
   const auto total = count(usage, "cache_creation_input_tokens", absurd_);
   const auto split = usage.find("cache_creation");

@@ -1,6 +1,6 @@
 #pragma once
-// Usage as Anthropic says it (platform.claude.com/docs/en/api/messages "usage", .../prompt-caching): input_tokens are
-// those that no cache read or wrote; cache figures stand beside them.
+// Usage as Anthropic says it (platform.claude.com/docs/en/api/messages "usage", .../prompt-caching):
+// input_tokens are those that no cache read or wrote; cache figures stand beside them.
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -13,7 +13,8 @@ namespace govctl::providers::anthropic {
 
 class UsageFigures {
  public:
-  // `value` is a usage member as written. Figures that it names replace earlier ones; null and absent leave them.
+  // `value` is a usage member as written. Figures that it names replace earlier ones; null and absent leave
+  // them.
   void take(std::string_view value);
   // In disjoint kinds; empty while no figure came.
   [[nodiscard]] UsageReport report() const;

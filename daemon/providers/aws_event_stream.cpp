@@ -42,7 +42,8 @@ std::optional<std::string_view> cut_off(std::string_view& text, std::uint64_t si
   return head;
 }
 
-// How many bytes a header's value takes; nothing for an unknown type. Types 6 and 7 say it in two bytes, cut off here.
+// How many bytes a header's value takes; nothing for an unknown type. Types 6 and 7 say it in two bytes, cut
+// off here.
 std::optional<std::uint64_t> value_size(std::uint64_t type, std::string_view& rest) {
   constexpr std::array<std::uint64_t, 6> fixed{0, 0, 1, 2, 4, 8};  // true, false, byte, short, int, long
   if (type < fixed.size()) return fixed[type];
@@ -97,7 +98,8 @@ Decoded failure(std::string_view exception, std::string_view message) {
   const auto found = std::ranges::find(failures, exception, &Failure::exception);
   const std::string_view type = found == failures.end() ? "api_error" : found->type;
   const std::string text = fmt::format("{}{}{}", exception, message.empty() ? "" : ": ", message);
-  return {"error", fmt::format(R"({{"type":"error","error":{{"type":"{}","message":{}}}}})", type, json_quoted(text))};
+  return {"error",
+          fmt::format(R"({{"type":"error","error":{{"type":"{}","message":{}}}}})", type, json_quoted(text))};
 }
 
 std::string string_member(std::string_view json, std::string_view key) {
@@ -146,7 +148,8 @@ Result<bool> AwsEventStream::take() {
   if (big_endian(message.substr(body.size())) != crc32(body)) {
     return fail(Code::upstream_failed, "a message of the event stream has a wrong checksum");
   }
-  if (auto decoded = decode(body.substr(prelude_bytes, headers), body.substr(prelude_bytes + headers)); !decoded) {
+  if (auto decoded = decode(body.substr(prelude_bytes, headers), body.substr(prelude_bytes + headers));
+      !decoded) {
     return std::unexpected(decoded.error());
   }
   buffer_.erase(0, total);
@@ -155,7 +158,8 @@ Result<bool> AwsEventStream::take() {
 
 Result<void> AwsEventStream::decode(std::string_view headers, std::string_view payload) {
   const auto read = read_headers(headers);
-  if (!read) return fail(Code::upstream_failed, "a message of the event stream has headers that cannot be read");
+  if (!read)
+    return fail(Code::upstream_failed, "a message of the event stream has headers that cannot be read");
   if (read->message_type == "exception") {
     ready_.push_back(failure(read->exception_type, string_member(payload, "message")));
     return {};

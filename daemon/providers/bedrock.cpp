@@ -79,7 +79,8 @@ Result<std::string> bedrock_body(std::string_view body, const std::string& betas
 Result<WireRequest> wire(WireInput input) {
   const auto credential = sigv4::parse_credential(input.credential);
   if (!credential) return std::unexpected(credential.error());
-  auto body = bedrock_body(input.body, beta_array(input.passed));
+  const std::string messages_body = std::move(input.body);
+  auto body = bedrock_body(messages_body, beta_array(input.passed));
   if (!body) return std::unexpected(body.error());
   WireRequest request;
   request.body = std::move(*body);
@@ -100,7 +101,8 @@ Result<WireRequest> wire(WireInput input) {
                                .service = "bedrock",
                                .unix_seconds = input.unix_seconds};
   std::string authorization = sigv4::authorization(signing, *credential);
-  std::erase_if(headers, [](const WireHeader& header) { return header.name == "host"; });  // the client's to send
+  std::erase_if(headers,
+                [](const WireHeader& header) { return header.name == "host"; });  // the client's to send
   headers.push_back({"authorization", std::move(authorization)});
   headers.push_back({"accept", "application/json"});  // of the model's answer; the framing comes by the path
   headers.push_back({"user-agent", fmt::format("govd/{}", version)});

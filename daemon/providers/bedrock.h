@@ -8,9 +8,9 @@
 
 namespace govctl::providers::bedrock {
 
-// Kind "bedrock". The credential is "ACCESS_KEY_ID:SECRET_ACCESS_KEY", with ":SESSION_TOKEN" for a temporary one. The
-// region is the base URL's: bedrock-runtime.REGION.amazonaws.com, or else its host's second label; us-east-1 where the
-// host names none (a test's).
+// Kind "bedrock". The credential is "ACCESS_KEY_ID:SECRET_ACCESS_KEY", with ":SESSION_TOKEN" for a temporary
+// one. The region is the base URL's: bedrock-runtime.REGION.amazonaws.com, or else its host's second label;
+// us-east-1 where the host names none (a test's).
 const Adapter& adapter();
 
 }  // namespace govctl::providers::bedrock

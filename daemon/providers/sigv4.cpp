@@ -22,7 +22,9 @@ std::string hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-const std::uint8_t* bytes_of(std::string_view text) { return reinterpret_cast<const std::uint8_t*>(text.data()); }
+const std::uint8_t* bytes_of(std::string_view text) {
+  return reinterpret_cast<const std::uint8_t*>(text.data());
+}
 
 domain::Hash hmac(std::span<const std::uint8_t> key, std::string_view message) {
   domain::Hash digest;
@@ -53,8 +55,8 @@ Canonical canonical(const Request& request) {
     made.signed_headers += (made.signed_headers.empty() ? "" : ";") + header->name;
   }
   // The wire's path is encoded once more; the empty line is the query.
-  made.request = fmt::format("{}\n{}\n\n{}\n{}\n{}", request.method, uri_encoded(request.path, Slash::kept), lines,
-                             made.signed_headers, hex(domain::sha256(request.body)));
+  made.request = fmt::format("{}\n{}\n\n{}\n{}\n{}", request.method, uri_encoded(request.path, Slash::kept),
+                             lines, made.signed_headers, hex(domain::sha256(request.body)));
   return made;
 }
 
@@ -64,7 +66,8 @@ Result<Credential> parse_credential(std::string_view text) {
   const std::size_t first = text.find(':');
   if (first == std::string_view::npos) {
     return fail(Code::invalid,
-                "an AWS credential is written ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN for a temporary one");
+                "an AWS credential is written ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN for a "
+                "temporary one");
   }
   Credential credential;
   credential.access_key_id = text.substr(0, first);
@@ -92,8 +95,8 @@ std::string authorization(const Request& request, const Credential& credential) 
   for (const std::string_view part : {request.region, request.service, std::string_view("aws4_request")}) {
     key = hmac(key, part);
   }
-  return fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", algorithm, credential.access_key_id, scope,
-                     made.signed_headers, hex(hmac(key, to_sign)));
+  return fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", algorithm, credential.access_key_id,
+                     scope, made.signed_headers, hex(hmac(key, to_sign)));
 }
 
 std::string amz_date(std::int64_t unix_seconds) {
@@ -105,7 +108,8 @@ std::string uri_encoded(std::string_view text, Slash slash) {
   std::string encoded;
   for (const char c : text) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    const bool plain = letter || c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && slash == Slash::kept);
+    const bool plain =
+        letter || c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && slash == Slash::kept);
     if (plain) {
       encoded += c;
     } else {

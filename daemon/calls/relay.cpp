@@ -65,7 +65,9 @@ class Events {
 class Reading {
  public:
   explicit Reading(const Relay& stream, Relayed& relayed)
-      : stream_(stream), relayed_(relayed), reader_(providers::stream_reader(stream.passage.format)),
+      : stream_(stream),
+        relayed_(relayed),
+        reader_(providers::stream_reader(stream.passage.format)),
         events_(stream.passage.adapter->framing) {}
 
   // Takes the next bytes of the body; empty is its end.

@@ -23,8 +23,9 @@ Result<void> check_timeout(std::string_view field, std::int64_t ms) {
 // The row as it would be stored.
 Result<void> check(const domain::Provider& row) {
   if (std::ranges::find(api::provider_kinds, row.kind) == api::provider_kinds.end()) {
-    return fail(Code::invalid, fmt::format("'kind' must be one of {} (openai is any API compatible with OpenAI's)",
-                                           fmt::join(api::provider_kinds, ", ")));
+    return fail(Code::invalid,
+                fmt::format("'kind' must be one of {} (openai is any API compatible with OpenAI's)",
+                            fmt::join(api::provider_kinds, ", ")));
   }
   if (row.kind == "mock") {
     if (row.base_url != "mock:") return fail(Code::invalid, "the base_url of a mock provider is \"mock:\"");

@@ -56,7 +56,9 @@ const Adapter* find_adapter(std::string_view kind) {
   return nullptr;
 }
 
-Result<AnswerFacts> read_answer(Format format, std::string_view body) { return row_of(format).read_answer(body); }
+Result<AnswerFacts> read_answer(Format format, std::string_view body) {
+  return row_of(format).read_answer(body);
+}
 
 std::unique_ptr<StreamReader> stream_reader(Format format) {
   const FormatRow& row = row_of(format);

@@ -307,9 +307,7 @@ Result<void> carry_sampling(const Json& chat, Json& request) {
     const Json* value = given(chat, field);
     if (value == nullptr) continue;
     if (!value->is_number()) return cannot(field, "it must be a number");
-    if (const double number = value->get<double>(); number < 0 || number > 1) {
-      return cannot(field, "here it is 0 to 1");
-    }
+    if (*value < Json(0) || *value > Json(1)) return cannot(field, "here it is 0 to 1");
     request[field] = *value;
   }
   const Json* stop = given(chat, "stop");

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "daemon/providers/chat_answer.h"
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/json_object.h"
 
 namespace govctl::providers::mock {
@@ -66,7 +66,7 @@ Answer embeddings(std::string_view body, std::string_view model) {
     std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     Json vector = Json::array();
-    for (unsigned i = 0; i < 8; ++i) vector.push_back(static_cast<double>(hash >> (8 * i) & 255) / 255.0 - 0.5);
+    for (unsigned i = 0; i < 8; ++i) vector.push_back(static_cast<int>(hash >> (8 * i) & 255) - 128);
     vectors.push_back(std::move(vector));
   }
   AnswerIdentity identity;

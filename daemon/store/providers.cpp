@@ -24,7 +24,8 @@ constexpr char update_provider_sql[] =
 constexpr char delete_provider_sql[] = "DELETE FROM providers WHERE name = :name";
 constexpr char provider_columns[] =
     "SELECT name, kind, base_url, allow_private, ca_file, proxy, no_proxy, max_tokens_field, usage_in_stream,"
-    " connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, needs_credential, shipped, version, responses, "
+    " connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, needs_credential, shipped, version, "
+    "responses, "
     "api_version FROM "
     "providers";
 constexpr auto find_provider_sql = sql(provider_columns, " WHERE name = :id");

@@ -158,3 +158,88 @@ TEST_CASE("sessions and the client's own request id come from their headers") {
   CHECK(session_of(HeadersOnly({})) == "");
   CHECK(client_request_id_of(HeadersOnly({{"x-request-id", "theirs"}})) == "theirs");
 }
+
+TEST_CASE("Anthropic's and Codex's clients are told in their own words") {
+  struct Row {
+    Cause cause;
+    int messages_status;
+    const char* messages_type;
+    int responses_status;
+    const char* responses_type;
+    const char* responses_code;
+  };
+  const Row table[] = {
+      {Cause::bad_request, 400, "invalid_request_error", 400, "invalid_request_error", "invalid_request"},
+      {Cause::unknown_provider, 400, "invalid_request_error", 400, "invalid_request_error", "unknown_provider"},
+      {Cause::no_price, 400, "invalid_request_error", 400, "invalid_request_error", "no_price"},
+      {Cause::no_credential, 400, "invalid_request_error", 400, "invalid_request_error", "no_credential"},
+      {Cause::inactive, 403, "permission_error", 403, "permission_error", "inactive"},
+      {Cause::frozen, 403, "permission_error", 403, "permission_error", "frozen"},
+      {Cause::model_denied, 400, "invalid_request_error", 400, "invalid_request_error", "policy_denied"},
+      {Cause::provider_denied, 400, "invalid_request_error", 400, "invalid_request_error", "policy_denied"},
+      {Cause::input_tokens, 400, "invalid_request_error", 400, "invalid_request_error", "policy_denied"},
+      {Cause::output_tokens, 400, "invalid_request_error", 400, "invalid_request_error", "policy_denied"},
+      {Cause::costly_feature, 400, "invalid_request_error", 400, "invalid_request_error", "policy_denied"},
+      {Cause::rpm, 429, "rate_limit_error", 429, "requests", "rate_limit_exceeded"},
+      {Cause::tpm, 429, "rate_limit_error", 429, "tokens", "rate_limit_exceeded"},
+      {Cause::parallel, 429, "rate_limit_error", 429, "requests", "rate_limit_exceeded"},
+      {Cause::credits, 429, "billing_error", 429, "usage_limit_reached", "insufficient_credits"},
+      {Cause::budget, 429, "billing_error", 429, "usage_limit_reached", "budget_exceeded"},
+      {Cause::key_limit, 429, "billing_error", 429, "usage_limit_reached", "budget_exceeded"},
+      {Cause::unavailable, 503, "api_error", 503, "server_error", "unavailable"},
+  };
+  const auto id = RequestId::mint(1);
+  for (const Row& row : table) {
+    domain::Refusal refusal;
+    refusal.cause = row.cause;
+    refusal.message = "because";
+    INFO(domain::cause_word(row.cause));
+    auto response = refusal_answer(Envelope::messages, refusal, id, Timestamp{});
+    auto body = nlohmann::json::parse(response.body);
+    CHECK(response.status == row.messages_status);
+    CHECK(body["type"] == "error");
+    CHECK(body["error"]["type"] == row.messages_type);
+    CHECK(body["request_id"] == id.text());
+    CHECK(header(response, "request-id") == id.text());
+    CHECK(header(response, "retry-after") == "-");
+    response = refusal_answer(Envelope::responses, refusal, id, Timestamp{});
+    body = nlohmann::json::parse(response.body);
+    CHECK(response.status == row.responses_status);
+    CHECK(body["error"]["type"] == row.responses_type);
+    CHECK(body["error"]["code"] == row.responses_code);
+    CHECK_FALSE(body["error"].contains("resets_at"));
+  }
+}
+
+TEST_CASE("a spent monthly budget says when it resets, to the second") {
+  domain::Refusal refusal;
+  refusal.cause = Cause::budget;
+  refusal.message = "caf\xc3\xa9\r\nx: y";
+  refusal.period = domain::Period::monthly;
+  refusal.resets_at = parse_rfc3339("2026-12-01T00:00:00Z");
+  const Timestamp now = *parse_rfc3339("2026-11-30T23:00:00Z");
+  const auto messages = refusal_answer(Envelope::messages, refusal, RequestId::mint(1), now);
+  CHECK(header(messages, "retry-after") == "3601");
+  const auto responses = refusal_answer(Envelope::responses, refusal, RequestId::mint(1), now);
+  CHECK(header(responses, "x-codex-primary-window-minutes") == "43200");
+  CHECK(header(responses, "x-codex-primary-reset-at") == "1796083200");
+  CHECK(header(responses, "x-codex-primary-reset-after-seconds") == "3600");
+  CHECK(header(responses, "x-codex-promo-message").starts_with("cafx: y"));
+  CHECK(header(responses, "x-should-retry") == "false");
+}
+
+TEST_CASE("a fault in a stream is its last event, in the client's words") {
+  Fault fault;
+  fault.status = 504;
+  fault.type = "timeout_error";
+  fault.message = "late";
+  const auto id = RequestId::mint(1);
+  CHECK(fault_event(Envelope::chat, fault, id, {}).starts_with("data: {\"error\":{\"message\":\"late\""));
+  CHECK(fault_event(Envelope::messages, fault, id, {}).starts_with("event: error\ndata: {\"type\":\"error\""));
+  const std::string text = fault_event(Envelope::responses, fault, id, {"\"resp_7\"", "m", 12});
+  REQUIRE(text.starts_with("event: response.failed\ndata: "));
+  const auto event = nlohmann::json::parse(text.substr(29));
+  CHECK(event["sequence_number"] == 12);
+  CHECK(event["response"]["id"] == "resp_7");
+  CHECK(event["response"]["error"]["message"] == "late");
+}

@@ -1,9 +1,12 @@
 // The Anthropic dialect at a provider that speaks it: bytes pass, and every end a call can come to is said so
 // that Anthropic's clients understand it.
 
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "tests/functional/harness/database.h"
 #include "tests/functional/harness/dialects.h"
 
 using namespace govctl::test;
@@ -252,4 +255,54 @@ TEST_CASE("tokens are counted by the provider that can, else estimated, and cost
   CHECK(d.upstream.calls() == calls);
   CHECK(d.daemon.events("acme").empty());
   d.books_balance(0);
+}
+
+TEST_CASE("the terminal event waits until the charge is on disk", "[messages]") {
+  Dialects d;
+  const std::string path = GENERATE("/v1/messages", "/v1/responses", "/v1/chat/completions");
+  INFO(path);
+  const std::string terminal = path == "/v1/messages"    ? "message_stop"
+                               : path == "/v1/responses" ? "response.completed"
+                                                         : "[DONE]";
+  Gate gate;
+  d.upstream.on("m", [&](Reply& reply) {
+    if (reply.seen.target.ends_with("/messages")) {
+      begin_message(reply, 100, "Hello");
+      gate.wait();
+      finish_message(reply, 20);
+      stop_message(reply);
+    } else if (reply.seen.target.ends_with("/responses")) {
+      begin_response(reply, "Hello");
+      gate.wait();
+      end_response(reply, "completed", 100, 20);
+    } else {
+      reply.begin_stream();
+      reply.text("Hello");
+      gate.wait();
+      reply.event("[DONE]");
+      reply.end_stream();
+    }
+  });
+  Json asked = messages_request("anthropic-like/m");
+  if (path == "/v1/responses") asked = responses_request("responses-like/m");
+  if (path == "/v1/chat/completions") asked = request("fake/m");
+  asked["stream"] = true;
+  HttpClient client(d.daemon.gateway());
+  client.send("POST", path, asked.dump(), {{"x-api-key", d.shop.key.secret}});
+  REQUIRE(client.head().status == 200);
+  std::string got;
+  while (got.find("Hello") == std::string::npos) got += client.piece();
+
+  // Somebody else holds the file: nothing can be written to it.
+  Database file(d.daemon.org_file("acme"));
+  file.execute("BEGIN IMMEDIATE");
+  gate.open();
+  std::this_thread::sleep_for(300ms);
+  std::string waiting(65536, '\0');
+  const auto size = ::recv(client.socket().fd(), waiting.data(), waiting.size(), MSG_PEEK | MSG_DONTWAIT);
+  waiting.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  CHECK(waiting.find(terminal) == std::string::npos);
+  file.execute("ROLLBACK");
+  for (std::string piece = client.piece(); !piece.empty(); piece = client.piece()) got += piece;
+  CHECK(got.find(terminal) != std::string::npos);
 }

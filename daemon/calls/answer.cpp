@@ -34,6 +34,7 @@ asio::awaitable<void> answer_error(Call& call, Sent sent, const http::UpstreamRe
   outcome.error_message = fmt::format("provider {} answered {}", provider, response.status());
   UpstreamError error = upstream_error(sent.passage, response.status(), body, provider);
   if (!error.passes) {
+    error.fault.retry_after = response.header("retry-after");
     co_await answer_fault(call, sent, std::move(error.fault));
     co_return;
   }

@@ -87,7 +87,7 @@ http::Headers answer_headers(const Call& call, const tenant::Hold& hold, std::st
 // What chat's answers carry of ours.
 std::string platform_json(const Call& call, const domain::Charge& charge);
 // An error status of a provider's for its client: as it came where both speak the same format, else in the
-// client's dialect. nullopt in `passed` fields says which.
+// client's dialect.
 struct UpstreamError {
   bool passes = false;  // the body is the client's as it is
   Fault fault;          // what is told otherwise

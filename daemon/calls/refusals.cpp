@@ -117,6 +117,7 @@ http::Response answer(Envelope envelope, const Fault& fault, const Json& body, c
   response.headers.push_back({"Content-Type", "application/json"});
   response.headers.push_back({"x-request-id", request_id.text()});
   if (envelope == Envelope::messages) response.headers.push_back({"request-id", request_id.text()});
+  if (!fault.retry_after.empty()) response.headers.push_back({"retry-after", fault.retry_after});
   if (!fault.retry) response.headers.push_back({"x-should-retry", "false"});
   response.body = dumped(body);
   return response;

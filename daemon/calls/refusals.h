@@ -28,7 +28,8 @@ struct Fault {
   std::string_view code;
   std::string message;
   std::string param;
-  bool retry = false;  // trying again may mend it
+  bool retry = false;       // trying again may mend it
+  std::string retry_after;  // the upstream's word on when, or empty
 };
 // No or bad key, or keys that cannot be looked up.
 Fault key_fault(const Error& error);

@@ -114,10 +114,13 @@ TEST_CASE("what cannot be carried is refused before money is held", "[translatio
 
 TEST_CASE("an error of another format is said in the client's dialect", "[translation]") {
   Dialects d;
-  d.upstream.on("m", [](Reply& reply) { reply.json(429, {{"error", {{"message", "slow down"}}}}); });
+  d.upstream.on("m", [](Reply& reply) {
+    reply.json(429, {{"error", {{"message", "slow down"}}}}, {{"retry-after", "9"}});
+  });
   const Answer answer = d.post("/v1/messages", messages_request("fake/m"));
   CHECK(answer.status == 429);
   CHECK(answer.json()["error"]["type"] == "rate_limit_error");
+  CHECK(answer.header("retry-after") == "9");
   CHECK(answer.json()["error"]["message"].get<std::string>().find("slow down") != std::string::npos);
   d.books_balance(0);
 }

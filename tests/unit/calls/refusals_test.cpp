@@ -152,6 +152,12 @@ TEST_CASE("tags are name=value pairs, 16 at most, printable") {
   CHECK(nlohmann::json::parse(tags("a=" + std::string(1000, 'x')))["a"].get<std::string>().size() == 200);
 }
 
+TEST_CASE("a subagent of Claude Code is a tag") {
+  CHECK(tags_of(HeadersOnly({{"x-claude-code-agent-id", "a1"}})) == R"({"claude-code-agent-id":"a1"})");
+  CHECK(tags_of(HeadersOnly({{"x-claude-code-agent-id", "a1"}, {"x-govd-tags", "team=b"}})) ==
+        R"({"claude-code-agent-id":"a1","team":"b"})");
+}
+
 TEST_CASE("sessions and the client's own request id come from their headers") {
   CHECK(session_of(HeadersOnly({{"x-session-id", "s1"}, {"session-id", "s2"}})) == "s1");
   CHECK(session_of(HeadersOnly({{"x-claude-code-session-id", "s3"}})) == "s3");

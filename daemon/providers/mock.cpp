@@ -43,12 +43,8 @@ std::string event(const Json& chunk) {
 }  // namespace
 
 const Adapter& adapter() {
-  static constexpr Adapter row{.kind = "mock",
-                               .chat = Format::chat,
-                               .embeddings = Format::embeddings,
-                               .wire = [](WireInput) -> Result<WireRequest> {
-                                 return fail(Code::invalid, "the mock provider lives in this process");
-                               }};
+  static constexpr Adapter row{
+      .kind = "mock", .chat = Format::chat, .embeddings = Format::embeddings, .wire = nullptr};
   return row;
 }
 
@@ -59,6 +55,7 @@ Answer embeddings(std::string_view body, std::string_view model) {
   if (!inputs.is_array() || (!inputs.empty() && inputs.front().is_number())) inputs = Json::array({inputs});
   domain::Usage usage;
   std::vector<Json> vectors;
+  vectors.reserve(inputs.size());
   for (const Json& input : inputs) {
     const std::string text = input.is_string() ? input.get<std::string>() : input.dump();
     usage[domain::PriceKind::input] +=
@@ -74,6 +71,7 @@ Answer embeddings(std::string_view body, std::string_view model) {
   identity.base64 =
       request.is_object() && request.contains("encoding_format") && request["encoding_format"] == "base64";
   std::vector<const Json*> views;
+  views.reserve(vectors.size());
   for (const Json& vector : vectors) views.push_back(&vector);
   const auto whole = embeddings_answer(identity, views, {.usage = usage});
   Answer answer;

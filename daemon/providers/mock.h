@@ -23,7 +23,7 @@ struct Answer {
 // `body` is a checked chat request; `model` the upstream's name; `created` unix seconds.
 Answer answer(std::string_view body, std::string_view model, std::string_view id, long created);
 
-// Kind `mock`. Its wire() is never asked: it lives in this process.
+// Kind `mock`. It has no wire: it lives in this process.
 const Adapter& adapter();
 
 // `body` is a checked embeddings request: eight numbers for each input, the same for the same text.

@@ -280,7 +280,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
       options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   Loops loops(threads);
   const auto contexts = loops.contexts();
-  calls::Calls calls(registry, contexts);
+  calls::Calls calls(registry, contexts, options.ping_after);
   gateway::Gateway gateway(calls, registry);
   std::string gateway_url;
   control::ControlOptions control_options;

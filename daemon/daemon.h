@@ -26,6 +26,7 @@ struct DaemonOptions {
   bool system = false;
   unsigned threads = 0;  // 0: one a core
   std::chrono::seconds drain_timeout{30};
+  std::chrono::milliseconds ping_after{15'000};  // silence of an upstream in mid-stream
 };
 
 // Serves until SIGTERM or SIGINT; then stops listening, lets calls finish, settles what is left, closes. A

@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
   std::vector<std::string> listen;
   std::string level = "info";
   int drain_seconds = 30;
+  int ping_ms = 15'000;
   std::string org;
 
   CLI::App app{"govd: the daemon that governs agents' calls; see govctl help"};
@@ -39,6 +40,9 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0, 64));
   app.add_option("--drain-timeout", drain_seconds, "Seconds that calls may take to finish at SIGTERM")
       ->check(CLI::Range(0, 3600))
+      ->capture_default_str();
+  app.add_option("--ping-after", ping_ms, "Milliseconds of an upstream's silence in mid-stream before a ping")
+      ->check(CLI::Range(10, 600'000))
       ->capture_default_str();
   CLI::App* verify =
       app.add_subcommand("verify", "Proves a stopped daemon's files: chains, anchors, events, entries");
@@ -65,6 +69,7 @@ int run(int argc, char** argv) {
                       : level == "error" ? govctl::log::LogLevel::error
                                          : govctl::log::LogLevel::info;
   options.drain_timeout = std::chrono::seconds(drain_seconds);
+  options.ping_after = std::chrono::milliseconds(ping_ms);
 
   if (verify->parsed()) {
     auto sound = govctl::verify_stopped(options, org);

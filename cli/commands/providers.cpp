@@ -21,6 +21,8 @@ constexpr std::array columns{Column{"NAME", "name"},
                              Column{"CA FILE", "ca_file", Show::text, true},
                              Column{"MAX TOKENS FIELD", "max_tokens_field", Show::text, true},
                              Column{"USAGE IN STREAM", "usage_in_stream", Show::text, true},
+                             Column{"RESPONSES", "responses", Show::text, true},
+                             Column{"API VERSION", "api_version", Show::text, true},
                              Column{"CONNECT MS", "connect_timeout_ms", Show::number, true},
                              Column{"FIRST BYTE MS", "first_byte_timeout_ms", Show::number, true},
                              Column{"IDLE MS", "idle_timeout_ms", Show::number, true},
@@ -32,6 +34,7 @@ std::string url(const std::string& name) { return "/providers/" + segment(name);
 // What `add` and `set` both take.
 struct Details {
   std::optional<std::string> allow_private, usage_in_stream, needs_credential, ca_file, max_tokens_field;
+  std::optional<std::string> responses, api_version;
   std::optional<std::string> connect_timeout, first_byte_timeout, idle_timeout;
 
   void declare(Arguments& a) {
@@ -44,6 +47,8 @@ struct Details {
     a.option("--ca-file", "FILE", ca_file, "Certificates to trust instead of the system's; none: the system's");
     a.option("--max-tokens-field", "NAME", max_tokens_field, "What it calls the limit of output tokens",
              {"max_tokens", "max_completion_tokens"});
+    a.option("--responses", "on|off", responses, "It has /v1/responses; else those go to it as chat", {"on", "off"});
+    a.option("--api-version", "V", api_version, "Of azure_openai; none: the kind's own choice");
     a.option("--connect-timeout", "D", connect_timeout, "5s unless set");
     a.option("--first-byte-timeout", "D", first_byte_timeout, "10m unless set");
     a.option("--idle-timeout", "D", idle_timeout, "Between bytes of an answer; 5m unless set");
@@ -52,11 +57,13 @@ struct Details {
   [[nodiscard]] Result<void> write(Json& body) const {
     const std::array switches{std::pair{"allow_private", &allow_private},
                               std::pair{"usage_in_stream", &usage_in_stream},
-                              std::pair{"needs_credential", &needs_credential}};
+                              std::pair{"needs_credential", &needs_credential},
+                              std::pair{"responses", &responses}};
     for (const auto& [name, value] : switches) {
       if (*value) body[name] = **value == "on";
     }
     if (ca_file) body["ca_file"] = *ca_file == "none" ? Json() : Json(*ca_file);
+    if (api_version) body["api_version"] = *api_version == "none" ? Json() : Json(*api_version);
     if (max_tokens_field) body["max_tokens_field"] = *max_tokens_field;
     const std::array timeouts{std::pair{"connect_timeout", &connect_timeout},
                               std::pair{"first_byte_timeout", &first_byte_timeout},
@@ -80,7 +87,7 @@ Action create(Arguments& a) {
   };
   auto in = std::make_shared<Input>();
   a.positional("NAME", in->name, "What it is called in model names and credentials");
-  a.required("--kind", "K", in->kind, "The wire format it speaks: openai, mock");
+  a.required("--kind", "K", in->kind, "The wire format it speaks: openai, anthropic, …");
   a.required("--base-url", "URL", in->base_url, "Where it is: https://…/v1, or http:// on this machine");
   in->declare(a);
   return [in](Session& s) -> Result<Answer> {
@@ -137,10 +144,10 @@ constexpr std::array commands{
     Command{"get", "Show one provider", "govctl provider get openai", get},
     Command{"add", "Add a provider that speaks a known wire format",
             "govctl provider add fireworks --kind openai --base-url https://api.fireworks.ai/inference/v1\n"
-            "govctl provider add vllm --kind openai --base-url http://127.0.0.1:8000/v1 --needs-credential off",
+            "govctl provider add gpu --kind openai --base-url http://127.0.0.1:8000/v1 --needs-credential off",
             create},
     Command{"set", "Change a provider", "govctl provider set groq --first-byte-timeout 2m", set},
-    Command{"delete", "Delete a provider", "govctl provider delete vllm", remove}};
+    Command{"delete", "Delete a provider", "govctl provider delete gpu", remove}};
 
 }  // namespace
 

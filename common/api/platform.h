@@ -1,16 +1,23 @@
 #pragma once
 // What is the platform's and not an org's: providers, prices, the daemon's own state.
 
+#include <array>
+
 #include "common/api/fields.h"
 
 namespace govctl::api {
 
+// The wire formats that a provider may speak.
+constexpr std::array<std::string_view, 7> provider_kinds{"openai", "azure_openai", "anthropic", "bedrock",
+                                                         "gemini", "cohere",       "mock"};
+
 struct Provider {
   std::string name, kind, base_url;
   bool allow_private = false;
-  std::optional<std::string> ca_file, proxy, no_proxy;
+  std::optional<std::string> ca_file, proxy, no_proxy, api_version;
   std::string max_tokens_field;
   bool usage_in_stream = true;
+  bool responses = false;
   std::int64_t connect_timeout_ms = 5000, first_byte_timeout_ms = 600000, idle_timeout_ms = 300000;
   bool needs_credential = true;
   bool shipped = false;
@@ -18,7 +25,7 @@ struct Provider {
   static constexpr auto fields() {
     return std::tuple{
         field("name", &Provider::name),
-        field("kind", &Provider::kind, "openai or mock"),
+        field("kind", &Provider::kind, "openai, azure_openai, anthropic, bedrock, gemini, cohere or mock"),
         field("base_url", &Provider::base_url),
         field("allow_private", &Provider::allow_private, "private and link-local addresses, and http"),
         field("ca_file", &Provider::ca_file),
@@ -26,6 +33,8 @@ struct Provider {
         field("no_proxy", &Provider::no_proxy),
         field("max_tokens_field", &Provider::max_tokens_field, "max_tokens or max_completion_tokens"),
         field("usage_in_stream", &Provider::usage_in_stream, "knows stream_options.include_usage"),
+        field("responses", &Provider::responses, "has /v1/responses"),
+        field("api_version", &Provider::api_version, "of azure_openai"),
         field("connect_timeout_ms", &Provider::connect_timeout_ms),
         field("first_byte_timeout_ms", &Provider::first_byte_timeout_ms),
         field("idle_timeout_ms", &Provider::idle_timeout_ms),
@@ -36,8 +45,8 @@ struct Provider {
 };
 struct ProviderCreate {
   std::string name, kind, base_url;
-  std::optional<bool> allow_private, usage_in_stream, needs_credential;
-  std::optional<std::string> ca_file, max_tokens_field;
+  std::optional<bool> allow_private, usage_in_stream, needs_credential, responses;
+  std::optional<std::string> ca_file, max_tokens_field, api_version;
   std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
   static constexpr auto fields() {
     return std::tuple{field("name", &ProviderCreate::name),
@@ -48,6 +57,8 @@ struct ProviderCreate {
                       field("needs_credential", &ProviderCreate::needs_credential),
                       field("ca_file", &ProviderCreate::ca_file),
                       field("max_tokens_field", &ProviderCreate::max_tokens_field),
+                      field("responses", &ProviderCreate::responses),
+                      field("api_version", &ProviderCreate::api_version),
                       field("connect_timeout_ms", &ProviderCreate::connect_timeout_ms),
                       field("first_byte_timeout_ms", &ProviderCreate::first_byte_timeout_ms),
                       field("idle_timeout_ms", &ProviderCreate::idle_timeout_ms)};
@@ -55,8 +66,8 @@ struct ProviderCreate {
 };
 struct ProviderPatch {
   std::optional<std::string> base_url, max_tokens_field;
-  std::optional<bool> allow_private, usage_in_stream, needs_credential;
-  Patch<std::string> ca_file;
+  std::optional<bool> allow_private, usage_in_stream, needs_credential, responses;
+  Patch<std::string> ca_file, api_version;
   std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
   static constexpr auto fields() {
     return std::tuple{field("base_url", &ProviderPatch::base_url),
@@ -65,6 +76,8 @@ struct ProviderPatch {
                       field("usage_in_stream", &ProviderPatch::usage_in_stream),
                       field("needs_credential", &ProviderPatch::needs_credential),
                       field("ca_file", &ProviderPatch::ca_file),
+                      field("responses", &ProviderPatch::responses),
+                      field("api_version", &ProviderPatch::api_version),
                       field("connect_timeout_ms", &ProviderPatch::connect_timeout_ms),
                       field("first_byte_timeout_ms", &ProviderPatch::first_byte_timeout_ms),
                       field("idle_timeout_ms", &ProviderPatch::idle_timeout_ms)};

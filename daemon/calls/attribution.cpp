@@ -42,8 +42,11 @@ std::string client_request_id_of(const http::Exchange& exchange) {
 
 std::string tags_of(const http::Exchange& exchange) {
   std::string_view rest = exchange.header("x-govd-tags");
-  if (rest.empty()) return {};
   nlohmann::ordered_json tags = nlohmann::ordered_json::object();
+  // Claude Code's subagents share a session; this tells them apart.
+  if (const std::string agent = first_of(exchange, {"x-claude-code-agent-id"}); !agent.empty()) {
+    tags["claude-code-agent-id"] = agent;
+  }
   while (!rest.empty() && tags.size() < max_tags) {
     const std::size_t comma = rest.find(',');
     const std::string_view pair = rest.substr(0, comma);

@@ -12,7 +12,8 @@ namespace govctl::calls {
 std::string session_of(const http::Exchange& exchange);
 // The request id a client sent; never ours.
 std::string client_request_id_of(const http::Exchange& exchange);
-// x-govd-tags: k=v,… as a JSON object in text; at most 16, or empty.
+// x-govd-tags: k=v,… as a JSON object in text, with x-claude-code-agent-id as one of them; at most 16, or
+// empty.
 std::string tags_of(const http::Exchange& exchange);
 
 }  // namespace govctl::calls

@@ -4,9 +4,11 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <memory>
 #include <vector>
 
+#include "daemon/calls/dialect.h"
 #include "daemon/http/client.h"
 #include "daemon/http/server.h"
 #include "daemon/tenant/registry.h"
@@ -15,21 +17,34 @@ namespace govctl::calls {
 
 namespace asio = boost::asio;
 
+struct Call;
+struct Sent;
+
 class Calls {
  public:
-  // One upstream client for each context; all outlive this.
-  Calls(tenant::Registry& registry, const std::vector<asio::io_context*>& contexts);
+  // One upstream client for each context; all outlive this. A begun answer whose upstream is silent for
+  // `ping_after` gets a ping.
+  Calls(tenant::Registry& registry, const std::vector<asio::io_context*>& contexts,
+        std::chrono::milliseconds ping_after = std::chrono::seconds(15));
   ~Calls();
 
-  // POST /v1/chat/completions
-  asio::awaitable<void> chat(http::Exchange& exchange);
+  // One call in that dialect: POST /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings.
+  asio::awaitable<void> run(http::Exchange& exchange, const Dialect& dialect);
+  // POST /v1/messages/count_tokens: asked of the provider where it can tell, else estimated. Costs nothing.
+  asio::awaitable<void> count_tokens(http::Exchange& exchange);
   // The key of a request, or who it is not: for routes that answer from memory.
   [[nodiscard]] Result<tenant::Caller> authenticate(const http::Exchange& exchange) const;
 
- private:
   class Upstreams;
+
+ private:
+  [[nodiscard]] Call begin(http::Exchange& exchange, const Dialect& dialect) const;
+  // Authenticates, reads the body and what it asks for. False: the client has its answer.
+  asio::awaitable<bool> read(Call& call) const;
+  asio::awaitable<void> send(Call& call, Sent sent);
   Upstreams& upstreams(const http::Exchange& exchange);
   tenant::Registry& registry_;
+  std::chrono::milliseconds ping_after_;
   std::vector<std::unique_ptr<Upstreams>> upstreams_;  // one a context
 };
 

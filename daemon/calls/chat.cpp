@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/calls/fields.h"
+#include "daemon/calls/media.h"
+#include "daemon/providers/openai.h"
+
 namespace govctl::calls::chat {
 
 using domain::Refusal;
@@ -19,58 +23,26 @@ constexpr std::array<std::string_view, 14> governed{
     "stream_options", "user",     "service_tier", "web_search_options",    "prediction", "audio",
     "modalities",     "tools"};
 
-// An image costs at most this, inline: gpt-4o-mini takes 2,833 + 8 tiles x 5,667 tokens, the others far less.
-constexpr std::int64_t max_image_tokens = 48'169;
 constexpr std::int64_t max_choices = 128;
 
-std::unexpected<Refusal> bad(std::string parameter, std::string message) {
-  Refusal refusal;
-  refusal.cause = domain::Cause::bad_request;
-  refusal.message = std::move(message);
-  refusal.parameter = std::move(parameter);
-  return std::unexpected(std::move(refusal));
-}
-
-bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return lower(x) == lower(y);
-  });
-}
-
-// A member that is there and not null.
-const JsonMember* given(const JsonObject& object, std::string_view key) {
-  const JsonMember* member = object.find(key);
-  return member == nullptr || member->value == "null" ? nullptr : member;
-}
-
-bool names_media(const JsonMember& member) {
-  constexpr std::array<std::string_view, 8> words{"image",    "audio",  "video", "file",
-                                                  "document", "source", "url",   "data"};
-  return std::ranges::any_of(words, [&](std::string_view word) { return member.key.contains(word); });
-}
-
-// What one part of a message's content may cost beyond its text: inline images are bounded by what a provider
-// can make of them and not by their base64; what is only referred to can be as large as the context window.
+// What one part of a message's content may cost beyond its text.
 void read_part(std::string_view part, domain::Ask& ask) {
   const auto object = providers::scan_object(part);
   const JsonMember* type = object ? object->find("type") : nullptr;
   const auto word = type == nullptr ? std::nullopt : providers::json_string(type->value);
   if (word == "text" || word == "refusal") {
     // An upstream may go by the members and not by the type.
-    if (std::ranges::any_of(object->members, names_media)) ask.whole_context = true;
+    if (holds_media(*object)) ask.whole_context = true;
     return;
   }
   const JsonMember* image = word == "image_url" ? object->find("image_url") : nullptr;
-  const auto inner = image == nullptr ? std::nullopt : std::optional(providers::scan_object(image->value));
-  const JsonMember* url = inner && *inner ? (*inner)->find("url") : nullptr;
-  const auto text = url == nullptr ? std::nullopt : providers::json_string(url->value);
-  if (!text || !text->starts_with("data:") || std::ranges::count_if(object->members, names_media) != 1) {
+  if (image == nullptr) {
     ask.whole_context = true;
     return;
   }
-  ask.text_bytes -= static_cast<std::int64_t>(text->size());
-  ask.media_tokens += max_image_tokens;
+  const auto inner = providers::scan_object(image->value);
+  const JsonMember* url = inner ? inner->find("url") : nullptr;
+  count_image(url == nullptr ? std::nullopt : providers::json_string(url->value), *object, ask);
 }
 
 void read_messages(std::string_view messages, domain::Ask& ask) {
@@ -137,41 +109,24 @@ std::optional<Refusal> read_stream_options(std::string_view options, bool& inclu
 
 std::expected<Request, Refusal> parse(std::string_view body) {
   Request request;
-  auto object = providers::scan_object(body);
-  if (!object) return bad("", object.error().message);
-  for (const JsonMember& member : object->members) {
-    for (const std::string_view name : governed) {
-      if (member.key != name && same_but_for_case(member.key, name)) {
-        return bad(std::string(member.key), fmt::format("field '{}' must be written '{}'", member.key, name));
-      }
-    }
-  }
+  auto object = read_body(body, governed);
+  if (!object) return std::unexpected(object.error());
   domain::Ask& ask = request.ask;
 
-  const JsonMember* model = given(*object, "model");
-  if (model == nullptr) return bad("model", "field 'model' is missing");
-  auto name = providers::json_string(model->value);
-  if (!name) return bad("model", "field 'model' must be a string");
-  const bool printable =
-      std::ranges::all_of(*name, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
-  if (name->empty() || name->size() > 200 || !printable) {
-    return bad("model", "field 'model' must be 1 to 200 characters without blanks");
-  }
-  ask.model = std::move(*name);
+  auto model = read_model(*object);
+  if (!model) return std::unexpected(model.error());
+  ask.model = std::move(*model);
 
   const JsonMember* messages = given(*object, "messages");
   if (messages == nullptr) return bad("messages", "field 'messages' is missing");
   if (messages->value.front() != '[') return bad("messages", "field 'messages' must be an array");
 
   for (const std::string_view field : {"max_tokens", "max_completion_tokens"}) {
-    const JsonMember* member = given(*object, field);
-    if (member == nullptr) continue;
+    if (given(*object, field) == nullptr) continue;
     if (ask.max_tokens) return bad("max_tokens", "use one of 'max_tokens' and 'max_completion_tokens'");
-    ask.max_tokens = providers::json_integer(member->value);
-    if (!ask.max_tokens || *ask.max_tokens < 1 || *ask.max_tokens > 1'000'000'000) {
-      return bad(std::string(field),
-                 fmt::format("field '{}' must be a whole number from 1 to 1000000000", field));
-    }
+    const auto bound = read_bound(*object, field);
+    if (!bound) return std::unexpected(bound.error());
+    ask.max_tokens = *bound;
   }
   if (const JsonMember* n = given(*object, "n")) {
     const auto choices = providers::json_integer(n->value);
@@ -180,21 +135,17 @@ std::expected<Request, Refusal> parse(std::string_view body) {
     }
     ask.choices = *choices;
   }
-  if (const JsonMember* stream = given(*object, "stream")) {
-    if (stream->value != "true" && stream->value != "false")
-      return bad("stream", "field 'stream' must be true or false");
-    ask.stream = stream->value == "true";
-  }
+  const auto stream = read_flag(*object, "stream");
+  if (!stream) return std::unexpected(stream.error());
+  ask.stream = *stream;
   if (const JsonMember* options = given(*object, "stream_options")) {
     if (!ask.stream) return bad("stream_options", "field 'stream_options' goes with stream: true only");
     if (auto refusal = read_stream_options(options->value, request.include_usage))
       return std::unexpected(*refusal);
   }
-  if (const JsonMember* user = given(*object, "user")) {
-    auto text = providers::json_string(user->value);
-    if (!text) return bad("user", "field 'user' must be a string");
-    request.user = providers::cut(*text, 200);
-  }
+  auto user = read_user(*object, "user");
+  if (!user) return std::unexpected(user.error());
+  request.user = std::move(*user);
   for (const std::string_view feature : {"web_search_options", "prediction", "audio"}) {
     if (given(*object, feature) != nullptr) ask.costly.emplace_back(feature);
   }
@@ -213,6 +164,25 @@ std::expected<Request, Refusal> parse(std::string_view body) {
   read_messages(messages->value, ask);
   request.object = std::move(*object);
   return request;
+}
+
+std::string edited(std::string body, const Request& request, const Edits& edits) {
+  auto changed = providers::openai::edited(
+      body, request.object, {edits.model, edits.include_usage, edits.max_tokens, edits.max_tokens_field});
+  return changed ? std::move(*changed) : std::move(body);
+}
+
+const Dialect& dialect() {
+  static constexpr Dialect row{.name = "chat",
+                               .format = providers::Format::chat,
+                               .parse = parse,
+                               .edited = edited,
+                               .request_to_chat = nullptr,
+                               .answer_from_chat = nullptr,
+                               .sink = nullptr,
+                               .envelope = Envelope::chat,
+                               .ping = ": ping\n\n"};
+  return row;
 }
 
 }  // namespace govctl::calls::chat

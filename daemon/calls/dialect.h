@@ -47,6 +47,13 @@ struct Dialect {
   providers::Json (*answer_from_chat)(const providers::Json& chat, const domain::Usage& usage,
                                       const providers::AnswerIdentity& identity);
   std::unique_ptr<providers::ChunkSink> (*sink)(const providers::AnswerIdentity& identity);
+
+  Envelope envelope = Envelope::chat;  // how its clients are told of errors
+  std::string_view ping = {};          // SSE text that keeps a silent stream alive; empty: it has no streams
+  std::string_view closing = {};       // ends a stream whose upstream gave a stop reason and no terminal event
 };
+
+// The dialect whose requests come in that format; of chat, messages, responses, embeddings.
+const Dialect& dialect_of(providers::Format format);
 
 }  // namespace govctl::calls

@@ -1,5 +1,6 @@
 #pragma once
-// Refusals as every client must see them (20-gateway.md "Refusals"): one table row a cause.
+// Refusals and faults as every client must see them (20-gateway.md "Refusals"): one table row a cause, one
+// column an envelope.
 
 #include <string>
 
@@ -8,21 +9,40 @@
 
 namespace govctl::calls {
 
-// The OpenAI envelope {"error":{"message","type","param","code"}}. `request_id` is printed and goes into the
-// headers.
-http::Response chat_refusal(const domain::Refusal& refusal, const RequestId& request_id);
+// How a client is told of errors; embeddings are told as chat.
+enum class Envelope : std::uint8_t {
+  chat,       // {"error":{"message","type","param","code"}}
+  messages,   // {"type":"error","error":{"type","message"},"request_id"}
+  responses,  // chat's, with what Codex looks for
+};
 
-// Faults that are not refusals of ours: no or bad key, a body that cannot be read, upstreams.
+// `request_id` is printed and goes into the headers; `now` is what a reset is counted from.
+http::Response refusal_answer(Envelope envelope, const domain::Refusal& refusal, const RequestId& request_id,
+                              Timestamp now);
+
+// Faults that are not refusals of ours: no or bad key, a body that cannot be read, upstreams. `type` and `code`
+// are OpenAI's words; Anthropic's follow from the status.
 struct Fault {
   int status = 500;
   std::string_view type;
   std::string_view code;
   std::string message;
   std::string param;
-  bool retry = false;  // trying again may mend it
+  bool retry = false;       // trying again may mend it
+  std::string retry_after;  // the upstream's word on when, or empty
 };
-http::Response chat_fault(const Fault& fault, const RequestId& request_id);
-// The error object alone, for a stream that has begun.
-std::string chat_error_json(const Fault& fault);
+// No or bad key, or keys that cannot be looked up.
+Fault key_fault(const Error& error);
+http::Response fault_answer(Envelope envelope, const Fault& fault, const RequestId& request_id);
+
+// Where a stream stands when it breaks off, for dialects that count their events.
+struct StreamPlace {
+  std::string id;           // of the answer, as JSON; empty: not known
+  std::string model;        // as the client named it
+  std::int64_t events = 0;  // sent so far
+};
+// A fault as the last event of a stream that has begun, as SSE text. Never a clean end.
+std::string fault_event(Envelope envelope, const Fault& fault, const RequestId& request_id,
+                        const StreamPlace& place);
 
 }  // namespace govctl::calls

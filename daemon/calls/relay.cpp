@@ -1,104 +1,209 @@
 #include "daemon/calls/relay.h"
 
-#include "daemon/providers/openai.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "daemon/calls/pings.h"
+#include "daemon/http/sse.h"
+#include "daemon/providers/aws_event_stream.h"
 
 namespace govctl::calls {
 
-using providers::openai::Chunk;
+using providers::Format;
+using providers::StreamEvent;
 
 namespace {
 
-// What has been read of the stream so far.
-struct Progress {
-  bool done = false;      // [DONE] was seen
-  bool finished = false;  // a choice has its finish_reason
-  bool error_event = false;
-  bool garbage = false;
-  std::string out;  // what passes now
+// An event's bytes with the blank line that a stream may end without.
+void append_ended(std::string& out, std::string_view raw) {
+  out += raw;
+  if (raw.ends_with("\n\n") || raw.ends_with("\r\n\r\n") || raw.ends_with("\r\r")) return;
+  out += raw.ends_with('\n') ? "\n" : "\n\n";
+}
 
-  [[nodiscard]] bool over() const { return done || error_event || garbage; }
+// One event as it was cut from the body. AWS's framing leaves no bytes that a client could be given.
+struct Event {
+  std::string_view raw, name, data;
 };
 
-void take(const http::SseEvent& event, Progress& progress, Relayed& relayed, domain::Outcome& outcome) {
-  if (event.data.empty()) {  // comments and pings pass
-    progress.out += event.raw;
-    return;
+// Cuts a body into events.
+class Events {
+ public:
+  explicit Events(providers::Framing framing) : framing_(framing) {}
+
+  // Takes the next bytes; empty is the end. False: they are not framed as they should be.
+  bool feed(std::string_view bytes) {
+    if (framing_ == providers::Framing::aws_event_stream) return bytes.empty() || aws_.feed(bytes).has_value();
+    ended_ = bytes.empty();
+    return ended_ || sse_.feed(bytes);
   }
-  if (event.data == "[DONE]") {
-    progress.done = true;
-    return;
+  // Valid until the next one is asked for.
+  std::optional<Event> next() {
+    if (framing_ == providers::Framing::aws_event_stream) {
+      decoded_ = aws_.next();
+      if (!decoded_) return std::nullopt;
+      raw_ = fmt::format("event: {}\ndata: {}\n\n", decoded_->name, decoded_->data);
+      return Event{raw_, decoded_->name, decoded_->data};
+    }
+    auto event = sse_.next();
+    if (!event && ended_) event = sse_.finish();
+    if (!event) return std::nullopt;
+    return Event{event->raw, event->event, event->data};
   }
-  auto chunk = providers::openai::read_chunk(event.data);
-  if (!chunk) {
-    progress.garbage = true;
-    return;
+
+ private:
+  providers::Framing framing_;
+  http::SseReader sse_;
+  providers::AwsEventStream aws_;
+  std::optional<providers::Decoded> decoded_;
+  std::string raw_;
+  bool ended_ = false;
+};
+
+// One upstream's events, cut, read and said on.
+class Reading {
+ public:
+  explicit Reading(const Relay& stream, Relayed& relayed)
+      : stream_(stream),
+        relayed_(relayed),
+        reader_(providers::stream_reader(stream.passage.format)),
+        events_(stream.passage.adapter->framing) {}
+
+  // Takes the next bytes of the body; empty is its end.
+  void feed(std::string_view bytes) {
+    out_.clear();
+    const bool framed = events_.feed(bytes);
+    while (!over()) {
+      auto event = events_.next();
+      if (!event) break;
+      take(*event);
+    }
+    if (!framed && !over()) garbage_ = true;
+    note_usage();
   }
-  outcome.relayed_bytes += chunk->produced_bytes;
-  outcome.usage_absurd = outcome.usage_absurd || chunk->usage.absurd;
-  if (chunk->usage.usage) outcome.usage = chunk->usage.usage;
-  progress.finished = progress.finished || chunk->finished;
-  if (chunk->usage_only) {
-    relayed.usage_chunk = event.data;
-    return;
+  [[nodiscard]] const std::string& out() const { return out_; }
+  [[nodiscard]] bool over() const { return terminal_ || error_ || garbage_; }
+
+  // Why the stream is over; `ended`: its body came to its proper end.
+  [[nodiscard]] StreamEnd end(bool ended) const {
+    if (error_) return StreamEnd::upstream_error_event;
+    if (garbage_) return StreamEnd::garbage;
+    if (terminal_ || (ended && finished_)) return StreamEnd::complete;
+    if (ended)
+      relayed_.error = {Code::upstream_failed, "the stream ended before its answer was finished", "", ""};
+    return StreamEnd::upstream_failed;
   }
-  progress.error_event = chunk->error;
-  progress.out += event.raw;
-  // A stream may end without its blank line; what we pass on ends properly.
-  if (!event.raw.ends_with("\n\n") && !event.raw.ends_with("\r\n\r\n") && !event.raw.ends_with("\r\r")) {
-    progress.out += event.raw.ends_with('\n') ? "\n" : "\n\n";
+
+ private:
+  void take(const Event& event) {
+    if (event.data.empty()) {  // comments and pings
+      if (stream_.translation == nullptr) out_ += event.raw;
+      return;
+    }
+    const StreamEvent said{event.name, event.data};
+    const auto facts = reader_->read(said);
+    if (!facts) {
+      garbage_ = true;
+      return;
+    }
+    stream_.outcome.relayed_bytes += facts->produced_bytes;
+    finished_ = finished_ || facts->finished;
+    terminal_ = facts->terminal;
+    error_ = facts->error;
+    if (facts->usage_only) {
+      relayed_.usage_chunk = event.data;
+    } else if (stream_.translation != nullptr) {
+      translate(said);
+    } else {
+      pass(event);
+    }
   }
-  if (relayed.last_id.empty()) {
-    const auto* id = chunk->object.find("id");
-    if (id != nullptr) relayed.last_id = id->value;
+
+  void pass(const Event& event) {
+    if (terminal_) {
+      append_ended(relayed_.terminal, event.raw);
+    } else {
+      append_ended(out_, event.raw);
+      ++relayed_.place.events;
+    }
+    relayed_.told = error_;
+    // Messages need none: their errors stand alone.
+    if (relayed_.place.id.empty() && stream_.passage.format != Format::messages)
+      relayed_.place.id = id_of(event.data);
   }
-}
+
+  void translate(const StreamEvent& said) {
+    if (error_) {
+      relayed_.upstream_message = upstream_message(said.data);
+      return;
+    }
+    if (said.data == "[DONE]") return;
+    const std::size_t before = out_.size();
+    if (!stream_.translation->event(said, out_)) garbage_ = true;
+    // No JSON holds a bare line's end: each blank line is an event's.
+    for (std::size_t at = out_.find("\n\n", before); at != std::string::npos; at = out_.find("\n\n", at + 2)) {
+      ++relayed_.place.events;
+    }
+  }
+
+  // The answer's id, for an event of our own: chat says it on top, responses inside.
+  [[nodiscard]] static std::string id_of(std::string_view data) {
+    auto object = providers::scan_object(data, providers::Utf8::passed);
+    if (!object) return {};
+    if (const auto* response = object->find("response")) {
+      object = providers::scan_object(response->value, providers::Utf8::passed);
+      if (!object) return {};
+    }
+    const auto* const id = object->find("id");
+    return id == nullptr ? std::string{} : std::string(id->value);
+  }
+
+  void note_usage() {
+    const providers::UsageReport report = reader_->usage();
+    if (report.usage) stream_.outcome.usage = report.usage;
+    stream_.outcome.usage_estimated = report.estimated;
+    stream_.outcome.usage_absurd = stream_.outcome.usage_absurd || report.absurd;
+  }
+
+  const Relay& stream_;
+  Relayed& relayed_;
+  std::unique_ptr<providers::StreamReader> reader_;
+  Events events_;
+  std::string out_;        // what passes now
+  bool terminal_ = false;  // the format's last event was seen
+  bool finished_ = false;  // a stop reason was seen
+  bool error_ = false;
+  bool garbage_ = false;
+};
 
 }  // namespace
 
-asio::awaitable<Relayed> relay_chat(http::UpstreamResponse& response, http::Exchange& exchange,
-                                    domain::Outcome& outcome, const bool& gone) {
+asio::awaitable<Relayed> relay(Relay stream) {
   Relayed relayed;
-  Progress progress;
-  http::SseReader reader;
+  Reading reading(stream, relayed);
+  Pings pings(stream.exchange, stream.passage.dialect->ping, stream.ping_after);
   bool ended = false;
-  while (!ended && !progress.over()) {
-    auto piece = co_await response.read();
-    if (gone) {
-      relayed.end = StreamEnd::client_gone;
-      co_return relayed;
-    }
+  while (!ended && !reading.over()) {
+    pings.listen();
+    auto piece = co_await stream.response.read();
+    co_await pings.quiet();
+    if (stream.gone) break;
     if (!piece) {
       relayed.error = std::move(piece.error());
       break;
     }
-    progress.out.clear();
-    if (piece->empty()) {
-      ended = true;
-      if (auto last = reader.finish()) take(*last, progress, relayed, outcome);
-    } else if (!reader.feed(*piece)) {
-      progress.garbage = true;
-    }
-    while (!progress.over()) {
-      auto event = reader.next();
-      if (!event) break;
-      take(*event, progress, relayed, outcome);
-    }
-    if (progress.out.empty()) continue;
-    auto written = co_await exchange.write(progress.out);
-    if (!written || gone) {
+    ended = piece->empty();
+    reading.feed(*piece);
+    if (reading.out().empty()) continue;
+    auto written = co_await stream.exchange.write(reading.out());
+    if (!written || stream.gone) {
       relayed.end = StreamEnd::client_gone;
       co_return relayed;
     }
   }
-  if (progress.error_event) {
-    relayed.end = StreamEnd::upstream_error_event;
-  } else if (progress.garbage) {
-    relayed.end = StreamEnd::garbage;
-  } else if (progress.done || (ended && progress.finished)) {
-    relayed.end = StreamEnd::complete;
-  } else if (ended) {
-    relayed.error = {Code::upstream_failed, "the stream ended before its answer was finished", "", ""};
-  }
+  relayed.end = reading.end(ended);
+  if (stream.gone) relayed.end = StreamEnd::client_gone;
   co_return relayed;
 }
 

@@ -1,14 +1,16 @@
 #pragma once
 // An upstream's streamed answer on its way to the client (20-gateway.md "Streaming"): every event passes as it
-// comes, but for the usage chunk and [DONE], which wait for the charge to be durable.
+// comes, as it is or in the client's dialect; chat's usage chunk and the format's terminal event wait for the
+// charge to be durable.
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <string>
 
+#include "daemon/calls/passage.h"
 #include "daemon/domain/settlement.h"
 #include "daemon/http/client.h"
 #include "daemon/http/server.h"
-#include "daemon/http/sse.h"
 
 namespace govctl::calls {
 
@@ -19,14 +21,25 @@ enum class StreamEnd { complete, upstream_failed, upstream_error_event, garbage,
 
 struct Relayed {
   StreamEnd end = StreamEnd::upstream_failed;
-  std::string usage_chunk;  // held back; empty when the upstream sent none
-  std::string last_id;      // id, created and model of the stream, for a usage chunk of our own
-  Error error;              // upstream_failed
+  std::string usage_chunk;  // chat, held back; empty when the upstream sent none
+  std::string terminal;     // held back, as SSE text; empty when the upstream sent none or it was translated
+  std::string upstream_message;  // upstream_error_event that was not passed on: to be told in the dialect
+  bool told = false;             // upstream_error_event: the client has it
+  StreamPlace place;
+  Error error;  // upstream_failed
 };
 
-// Reads `response` to its end, writing to `exchange`, and notes usage and output on `outcome` in passing.
-// `gone` is true once the client has disconnected.
-asio::awaitable<Relayed> relay_chat(http::UpstreamResponse& response, http::Exchange& exchange,
-                                    domain::Outcome& outcome, const bool& gone);
+// What one stream is relayed between. All of it outlives the relay.
+struct Relay {
+  http::UpstreamResponse& response;
+  http::Exchange& exchange;
+  const Passage& passage;
+  StreamTranslation* translation = nullptr;  // null: bytes pass
+  domain::Outcome& outcome;                  // usage and output are noted in passing
+  const bool& gone;                          // true once the client has disconnected
+  std::chrono::milliseconds ping_after{15'000};
+};
+// Reads the response to its end.
+asio::awaitable<Relayed> relay(Relay stream);
 
 }  // namespace govctl::calls

@@ -1,10 +1,14 @@
 #include "daemon/calls/upstreams.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "common/version.h"
+#include "daemon/calls/fields.h"
 #include "daemon/providers/mock.h"
 
 namespace govctl::calls {
@@ -57,6 +61,36 @@ class MockResponse final : public http::UpstreamResponse {
   bool cancelled_ = false;
 };
 
+// The Host that is sent: with its port when it is not the scheme's own.
+std::string host_of(const http::Upstream& upstream) {
+  const bool own_port = upstream.port == (upstream.tls ? 443 : 80);
+  const std::string name = upstream.host.contains(':') ? "[" + upstream.host + "]" : upstream.host;
+  return own_port ? name : fmt::format("{}:{}", name, upstream.port);
+}
+
+bool has(const http::Headers& headers, std::string_view name) {
+  return std::ranges::any_of(headers,
+                             [&](const http::Header& header) { return same_but_for_case(header.name, name); });
+}
+
+http::UpstreamRequest request_of(const http::Upstream& upstream, providers::WireRequest wire,
+                                 const Calls::Upstreams::Letter& letter) {
+  http::UpstreamRequest request;
+  const std::size_t query = std::min(wire.target.find('?'), wire.target.size());
+  request.target = upstream.base_path + wire.target.insert(query, letter.suffix);
+  request.headers.reserve(wire.headers.size() + 3);
+  for (auto& header : wire.headers)
+    request.headers.push_back({std::move(header.name), std::move(header.value)});
+  const auto complete = [&](const char* name, std::string value) {
+    if (!has(request.headers, name)) request.headers.push_back({name, std::move(value)});
+  };
+  complete("Content-Type", "application/json");
+  complete("Accept", letter.stream ? "text/event-stream" : "application/json");
+  complete("User-Agent", "govd/" + std::string(version));
+  request.body = std::move(wire.body);
+  return request;
+}
+
 }  // namespace
 
 Calls::Upstreams::Parsed Calls::Upstreams::upstream_of(const tenant::Route& route) {
@@ -77,12 +111,13 @@ Calls::Upstreams::Parsed Calls::Upstreams::upstream_of(const tenant::Route& rout
   return parsed_.emplace(route.provider, std::move(parsed)).first->second;
 }
 
-asio::awaitable<Response> Calls::Upstreams::chat(const tenant::Route& route, std::string body,
-                                                 std::string_view request_id, bool stream,
+asio::awaitable<Response> Calls::Upstreams::send(const tenant::Route& route, Letter letter,
                                                  std::function<void()>* cancel) {
   if (route.provider->kind == "mock") {
-    auto answer = providers::mock::answer(body, route.upstream_model, request_id,
-                                          static_cast<long>(clock_.now().micros / micros_per_second));
+    const auto created = static_cast<long>(clock_.now().micros / micros_per_second);
+    auto answer = letter.format == providers::Format::embeddings
+                      ? providers::mock::embeddings(letter.body, route.upstream_model)
+                      : providers::mock::answer(letter.body, route.upstream_model, letter.request_id, created);
     co_return std::make_unique<MockResponse>(context_, std::move(answer));
   }
   const Parsed parsed = upstream_of(route);
@@ -91,17 +126,25 @@ asio::awaitable<Response> Calls::Upstreams::chat(const tenant::Route& route, std
     http::SendFault fault{upstream.error(), true};
     co_return std::unexpected(std::move(fault));
   }
-  http::UpstreamRequest request;
-  request.target = upstream->base_path + "/chat/completions";
-  request.headers.reserve(4);
-  request.headers.push_back({"Content-Type", "application/json"});
-  request.headers.push_back({"Accept", stream ? "text/event-stream" : "application/json"});
-  request.headers.push_back({"User-Agent", "govd/" + std::string(version)});
-  if (route.credential) {
-    request.headers.push_back({"Authorization", "Bearer " + std::string(route.credential->reveal())});
+  const std::string host = host_of(*upstream);
+  providers::WireInput input;
+  input.format = letter.format;
+  input.base_url = route.provider->base_url;
+  input.host = host;
+  input.base_path = upstream->base_path;
+  input.model = route.upstream_model;
+  input.stream = letter.stream;
+  input.body = std::move(letter.body);
+  if (route.credential) input.credential = route.credential->reveal();
+  input.api_version = route.provider->api_version;
+  input.passed = letter.passed;
+  input.unix_seconds = clock_.now().micros / micros_per_second;
+  auto wire = letter.adapter.wire(std::move(input));
+  if (!wire) {
+    http::SendFault fault{wire.error(), true};
+    co_return std::unexpected(std::move(fault));
   }
-  request.body = std::move(body);
-  co_return co_await client_.send(*upstream, std::move(request), cancel);
+  co_return co_await client_.send(*upstream, request_of(*upstream, std::move(*wire), letter), cancel);
 }
 
 }  // namespace govctl::calls

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "daemon/calls/calls.h"
+#include "daemon/providers/adapter.h"
 
 namespace govctl::calls {
 
@@ -16,9 +17,18 @@ class Calls::Upstreams {
       : context_(context), clock_(clock), client_(context) {}
   [[nodiscard]] const asio::io_context& context() const { return context_; }
 
-  // `body` in the OpenAI chat format. `cancel` receives what abandons the sending.
-  asio::awaitable<Response> chat(const tenant::Route& route, std::string body, std::string_view request_id,
-                                 bool stream, std::function<void()>* cancel);
+  // What one call sends; views outlive the sending.
+  struct Letter {
+    const providers::Adapter& adapter;
+    providers::Format format;
+    std::string body;  // in `format`
+    bool stream = false;
+    std::string_view request_id;
+    std::string_view suffix = {};                                // behind the adapter's path: "/count_tokens"
+    const std::vector<providers::WireHeader>* passed = nullptr;  // of the client's
+  };
+  // `cancel` receives what abandons the sending.
+  asio::awaitable<Response> send(const tenant::Route& route, Letter letter, std::function<void()>* cancel);
 
  private:
   // Shared: a change of the platform's rows drops what a call in flight still uses.

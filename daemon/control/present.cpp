@@ -183,6 +183,8 @@ api::Provider shown(const domain::Provider& provider) {
   made.no_proxy = text_or_null(provider.no_proxy);
   made.max_tokens_field = provider.max_tokens_field;
   made.usage_in_stream = provider.usage_in_stream;
+  made.responses = provider.responses;
+  made.api_version = text_or_null(provider.api_version);
   made.connect_timeout_ms = provider.connect_timeout_ms;
   made.first_byte_timeout_ms = provider.first_byte_timeout_ms;
   made.idle_timeout_ms = provider.idle_timeout_ms;

@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include "daemon/control/changes.h"
 #include "daemon/control/checks.h"
 #include "daemon/control/handlers.h"
@@ -20,8 +22,10 @@ Result<void> check_timeout(std::string_view field, std::int64_t ms) {
 
 // The row as it would be stored.
 Result<void> check(const domain::Provider& row) {
-  if (row.kind != "openai" && row.kind != "mock") {
-    return fail(Code::invalid, "'kind' must be openai (any API compatible with OpenAI's) or mock");
+  if (std::ranges::find(api::provider_kinds, row.kind) == api::provider_kinds.end()) {
+    return fail(Code::invalid,
+                fmt::format("'kind' must be one of {} (openai is any API compatible with OpenAI's)",
+                            fmt::join(api::provider_kinds, ", ")));
   }
   if (row.kind == "mock") {
     if (row.base_url != "mock:") return fail(Code::invalid, "the base_url of a mock provider is \"mock:\"");
@@ -35,6 +39,7 @@ Result<void> check(const domain::Provider& row) {
     return fail(Code::invalid, "'ca_file' must be an absolute path");
   }
   return all_of({check_text("base_url", row.base_url, 500), check_text("ca_file", row.ca_file, 1000),
+                 check_text("api_version", row.api_version, 100),
                  check_timeout("connect_timeout_ms", row.connect_timeout_ms),
                  check_timeout("first_byte_timeout_ms", row.first_byte_timeout_ms),
                  check_timeout("idle_timeout_ms", row.idle_timeout_ms)});
@@ -61,6 +66,8 @@ void apply(const api::ProviderPatch& patch, domain::Provider& row) {
   if (patch.usage_in_stream) row.usage_in_stream = *patch.usage_in_stream;
   if (patch.needs_credential) row.needs_credential = *patch.needs_credential;
   if (patch.ca_file.present) row.ca_file = patch.ca_file.value.value_or("");
+  if (patch.responses) row.responses = *patch.responses;
+  if (patch.api_version.present) row.api_version = patch.api_version.value.value_or("");
   if (patch.connect_timeout_ms) row.connect_timeout_ms = *patch.connect_timeout_ms;
   if (patch.first_byte_timeout_ms) row.first_byte_timeout_ms = *patch.first_byte_timeout_ms;
   if (patch.idle_timeout_ms) row.idle_timeout_ms = *patch.idle_timeout_ms;
@@ -76,6 +83,8 @@ domain::Provider row_of(const api::ProviderCreate& body) {
   row.needs_credential = body.needs_credential.value_or(body.kind != "mock");
   row.ca_file = body.ca_file.value_or("");
   row.max_tokens_field = body.max_tokens_field.value_or(row.max_tokens_field);
+  row.responses = body.responses.value_or(row.responses);
+  row.api_version = body.api_version.value_or("");
   row.connect_timeout_ms = body.connect_timeout_ms.value_or(row.connect_timeout_ms);
   row.first_byte_timeout_ms = body.first_byte_timeout_ms.value_or(row.first_byte_timeout_ms);
   row.idle_timeout_ms = body.idle_timeout_ms.value_or(row.idle_timeout_ms);

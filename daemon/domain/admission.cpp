@@ -144,6 +144,7 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   if (!output && rules.max_output_tokens) output = rules.max_output_tokens->value;
   if (price.max_output_tokens && (!output || *output > *price.max_output_tokens))
     output = price.max_output_tokens;
+  if (ask.no_output) output = 0;
   if (!output) {
     auto refusal =
         refuse(Cause::output_tokens,
@@ -155,7 +156,8 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   }
   demand.output_tokens = *output;
   demand.rate_tokens = likely_input + (ask.max_tokens ? *output * ask.choices : 0);
-  demand.may_clamp = rules.clamp;
+  demand.may_clamp = rules.clamp && !ask.no_output;
+  demand.clamp_floor = std::max(demand.clamp_floor, ask.least_output_tokens);
   if (!demand.hold(demand.output_tokens)) {
     return refuse(Cause::credits, "the worst case of this call is more credits than 2^53-1");
   }
@@ -248,6 +250,7 @@ Refusal money_refusal(const MoneyLine& line, Credits needed, std::string_view pa
       fmt::format("{} does not cover this call: it needs up to {} credits; limit {}, spent {}, held {}", what,
                   needed.value(), line.limit, line.spent, line.held);
   if (line.cause == Cause::budget) {
+    refusal.period = line.period;
     refusal.resets_at = period_end(line.period, now);
     if (refusal.resets_at) {
       refusal.message += fmt::format("; it resets at {}", rfc3339(*refusal.resets_at).substr(0, 19) + "Z");

@@ -22,6 +22,8 @@ struct Ask {
   std::int64_t media_tokens = 0;  // an upper bound for inline media
   bool whole_context = false;     // refers to content that is not in the body: held at the context window
   std::optional<std::int64_t> max_tokens;
+  std::int64_t least_output_tokens = 0;  // max tokens are never lowered below it: a thinking budget must fit
+  bool no_output = false;  // nothing is generated (embeddings): no bound on it is asked for, sought or lowered
   std::int64_t choices = 1;
   bool stream = false;
   std::vector<std::string> costly;  // request features that cost extra: "web_search_options", …
@@ -58,6 +60,7 @@ struct Refusal {
   std::string next;     // a govctl command that would mend it, or empty
   std::string path;
   std::optional<std::int64_t> limit, spent, held, needed;
+  std::optional<Period> period;  // of a budget
   std::optional<Timestamp> resets_at;
   std::optional<std::int64_t> retry_after_s;
   std::string parameter;  // the field of the body, for bad_request

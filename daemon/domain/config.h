@@ -149,6 +149,8 @@ struct Provider {
   std::string ca_file, proxy, no_proxy;
   std::string max_tokens_field = "max_tokens";
   bool usage_in_stream = true;
+  bool responses = false;   // has POST /v1/responses
+  std::string api_version;  // azure_openai; empty: the kind's own choice
   std::int64_t connect_timeout_ms = 5'000, first_byte_timeout_ms = 600'000, idle_timeout_ms = 300'000;
   bool needs_credential = true;
   bool shipped = false;

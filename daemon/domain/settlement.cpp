@@ -39,6 +39,8 @@ Charge charge_of(const Outcome& outcome, const Ask& ask, const ModelPrice& price
     return charge_hold();
   }
   if (outcome.usage) {
+    if (outcome.usage_estimated && outcome.hidden_reasoning) return charge_hold();
+    if (outcome.usage_estimated) charge.flags.set(CallFlag::estimated);
     Usage used = *outcome.usage;
     add_fee(price, used);
     const auto cost = cost_of(price, used);

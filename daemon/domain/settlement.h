@@ -14,6 +14,7 @@ struct Outcome {
   bool upstream_refused = false;   // an error status, before anything was produced
   std::optional<Usage> usage;      // as the upstream reported it
   bool usage_absurd = false;       // negative or beyond reason
+  bool usage_estimated = false;    // the answer was cut: what came out is reckoned from what was produced
   std::int64_t relayed_bytes = 0;  // of produced text, for an estimate where no usage came
   bool hidden_reasoning = false;   // the model thinks where nobody sees it: no estimate is safe
   CallStatus status = CallStatus::error;

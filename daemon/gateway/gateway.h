@@ -18,6 +18,8 @@ class Gateway {
   asio::awaitable<void> handle(http::Exchange& exchange);
 
  private:
+  [[nodiscard]] http::Response models(const http::Exchange& exchange,
+                                      const std::vector<std::string>& parameters) const;
   calls::Calls& calls_;
   tenant::Registry& registry_;
   http::Router router_;

@@ -89,6 +89,15 @@ std::string_view Connection::header(std::string_view name) const {
   return {};
 }
 
+Headers Connection::headers_with(std::string_view lower_prefix) const {
+  Headers found;
+  for (const HeaderView& header : in_->headers) {
+    if (!iequals(std::string_view(header.name).substr(0, lower_prefix.size()), lower_prefix)) continue;
+    found.push_back({std::string(header.name), std::string(header.value)});
+  }
+  return found;
+}
+
 asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self) {
   if (self->refused_) {
     co_await self->refuse({Code::unavailable, 503, "too many connections are open"});

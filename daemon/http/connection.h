@@ -81,6 +81,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   [[nodiscard]] std::string_view path() const override { return path_; }
   [[nodiscard]] std::string_view query() const override { return query_; }
   [[nodiscard]] std::string_view header(std::string_view name) const override;
+  [[nodiscard]] Headers headers_with(std::string_view lower_prefix) const override;
   [[nodiscard]] const Peer& peer() const override { return place_.peer; }
   [[nodiscard]] asio::io_context& context() const override { return loop_->context; }
 

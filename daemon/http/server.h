@@ -56,6 +56,8 @@ class Exchange {
   [[nodiscard]] virtual std::string_view query() const = 0;   // after '?', or empty
   // The first header of that name (any case), or empty.
   [[nodiscard]] virtual std::string_view header(std::string_view name) const = 0;
+  // Every header whose name starts so, in lower case, as sent.
+  [[nodiscard]] virtual Headers headers_with(std::string_view lower_prefix) const = 0;
   [[nodiscard]] virtual const Peer& peer() const = 0;
   [[nodiscard]] virtual asio::io_context& context() const = 0;
 

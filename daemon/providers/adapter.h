@@ -37,10 +37,11 @@ enum class Format : std::uint8_t {
 struct UsageReport {
   std::optional<domain::Usage> usage;  // absent is absent; an explicit zero is zero
   bool absurd = false;                 // negative, contradictory or beyond reason: an upstream fault
+  // What went in is the upstream's figure, what came out is reckoned from what was produced.
+  bool estimated = false;
 };
 
 // --- reading answers
-// ---------------------------------------------------------------------------------------------
 
 struct AnswerFacts {
   UsageReport usage;
@@ -76,7 +77,6 @@ class StreamReader {
 };
 
 // --- translating, upstream side
-// ------------------------------------------------------------------------------------
 
 // An answer's stream said as OpenAI chat chunks. An event may give none or several; the last chunks carry
 // finish_reason, none carries usage (the reader knows it).
@@ -94,10 +94,10 @@ struct AnswerIdentity {
   std::string id;            // of the call
   std::string model;         // as the client named it
   std::int64_t created = 0;  // unix seconds
+  bool base64 = false;       // embeddings: the request's encoding_format is base64
 };
 
 // --- translating, client side
-// --------------------------------------------------------------------------------------
 
 // Chat chunks said in the client's dialect, as complete SSE text.
 class ChunkSink {
@@ -112,7 +112,6 @@ class ChunkSink {
 };
 
 // --- sending
-// -------------------------------------------------------------------------------------------------------
 
 struct WireHeader {
   std::string name, value;
@@ -120,8 +119,10 @@ struct WireHeader {
 
 // What is sent to a provider.
 struct WireRequest {
-  std::string target;               // behind the row's base path, with its query: "/chat/completions"
-  std::vector<WireHeader> headers;  // Host, Content-Length and Accept-Encoding are the client's
+  std::string target;  // behind the row's base path, with its query: "/chat/completions"
+  // Host, Content-Length and Accept-Encoding are the client's; Content-Type, Accept and User-Agent the
+  // sender's, where they are not here.
+  std::vector<WireHeader> headers;
   std::string body;
 };
 
@@ -147,27 +148,26 @@ enum class Framing : std::uint8_t { sse, aws_event_stream };
 // One kind of provider.
 struct Adapter {
   std::string_view kind;
-  Format chat;                       // what carries a conversation: a dialect of the same format passes through
-  std::optional<Format> embeddings;  // empty: it has none
-  bool responses = false;            // has POST /v1/responses (a row may still say that it does not)
+  Format chat;  // what carries a conversation: a dialect of the same format passes through
+  std::optional<Format> embeddings{};  // empty: it has none
+  bool responses = false;              // has POST /v1/responses (a row may still say that it does not)
   Framing framing = Framing::sse;
   // Path, headers, authentication, and the body as this kind wants it.
   Result<WireRequest> (*wire)(WireInput input);
   // The translations between chat and `chat`; null where they are the same.
   // invalid names the field that cannot be carried. `model` and `stream` of the chat request count.
-  Result<Json> (*request_from_chat)(const Json& chat);
-  Result<Json> (*answer_to_chat)(const Json& answer, const AnswerIdentity& identity);
-  std::unique_ptr<ChunkSource> (*chunks)(const AnswerIdentity& identity);
+  Result<Json> (*request_from_chat)(const Json& chat) = nullptr;
+  Result<Json> (*answer_to_chat)(const Json& answer, const AnswerIdentity& identity) = nullptr;
+  std::unique_ptr<ChunkSource> (*chunks)(const AnswerIdentity& identity) = nullptr;
   // The same for embeddings, between OpenAI's format and `embeddings`.
-  Result<Json> (*embeddings_from_openai)(const Json& request);
-  Result<Json> (*embeddings_to_openai)(const Json& answer, const AnswerIdentity& identity);
+  Result<Json> (*embeddings_from_openai)(const Json& request) = nullptr;
+  Result<Json> (*embeddings_to_openai)(const Json& answer, const AnswerIdentity& identity) = nullptr;
 };
 
 // Null for an unknown kind.
 const Adapter* find_adapter(std::string_view kind);
 
 // --- the formats
-// ---------------------------------------------------------------------------------------------------
 
 // invalid: the body is no answer of that format.
 Result<AnswerFacts> read_answer(Format format, std::string_view body);

@@ -238,8 +238,25 @@ std::string spliced(std::string_view text, std::vector<Splice> splices) {
   return result;
 }
 
-Result<std::vector<std::string_view>> scan_array(std::string_view text) {
-  Scanner scanner(text);
+std::string with_members(std::string_view text, const JsonObject& object,
+                         const std::vector<MemberEdit>& edits) {
+  std::vector<Splice> splices;
+  std::string added;
+  for (const MemberEdit& edit : edits) {
+    if (const JsonMember* member = object.find(edit.key)) {
+      const auto begin = static_cast<std::size_t>(member->value.data() - text.data());
+      splices.push_back({begin, begin + member->value.size(), edit.value});
+    } else {
+      if (!object.members.empty() || !added.empty()) added += ',';
+      added += json_quoted(edit.key) + ":" + edit.value;
+    }
+  }
+  if (!added.empty()) splices.push_back({object.end, object.end, std::move(added)});
+  return spliced(text, std::move(splices));
+}
+
+Result<std::vector<std::string_view>> scan_array(std::string_view text, Utf8 utf8) {
+  Scanner scanner(text, utf8);
   std::vector<std::string_view> elements;
   scanner.blanks();
   if (!scanner.at_array() || !scanner.array(0, &elements)) return fail(Code::invalid, "not a JSON array");

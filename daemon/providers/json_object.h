@@ -32,7 +32,7 @@ enum class Utf8 { checked, passed };
 Result<JsonObject> scan_object(std::string_view text, Utf8 utf8 = Utf8::checked);
 
 // The elements of a JSON array as written, without the blanks around them. invalid: no JSON, no array.
-Result<std::vector<std::string_view>> scan_array(std::string_view text);
+Result<std::vector<std::string_view>> scan_array(std::string_view text, Utf8 utf8 = Utf8::checked);
 
 // At most `bytes` of `text`, which is UTF-8, cut between characters.
 std::string_view cut(std::string_view text, std::size_t bytes);
@@ -45,6 +45,15 @@ struct Splice {
 };
 // Applies splices that do not overlap.
 std::string spliced(std::string_view text, std::vector<Splice> splices);
+
+// A member and the raw JSON it must have.
+struct MemberEdit {
+  std::string_view key;
+  std::string value;
+};
+// `text` with these members set, each in its place or else as the last ones; byte for byte otherwise. `object`
+// is `text` scanned.
+std::string with_members(std::string_view text, const JsonObject& object, const std::vector<MemberEdit>& edits);
 
 // The value of a JSON string as written, without its quotes and with its escapes undone; nullopt when it is
 // none.

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/providers/embeddings.h"
 #include "daemon/providers/json_object.h"
 
 namespace govctl::providers::mock {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::size_t text_length(const Json& content) {
   if (content.is_string()) return content.get_ref<const std::string&>().size();
@@ -42,6 +41,43 @@ std::string event(const Json& chunk) {
 }
 
 }  // namespace
+
+const Adapter& adapter() {
+  static constexpr Adapter row{
+      .kind = "mock", .chat = Format::chat, .embeddings = Format::embeddings, .wire = nullptr};
+  return row;
+}
+
+Answer embeddings(std::string_view body, std::string_view model) {
+  const auto request = Json::parse(body, nullptr, false);
+  Json inputs = request.is_object() && request.contains("input") ? request["input"] : Json();
+  // One text, or one list of token numbers, is one input.
+  if (!inputs.is_array() || (!inputs.empty() && inputs.front().is_number())) inputs = Json::array({inputs});
+  domain::Usage usage;
+  std::vector<Json> vectors;
+  vectors.reserve(inputs.size());
+  for (const Json& input : inputs) {
+    const std::string text = input.is_string() ? input.get<std::string>() : input.dump();
+    usage[domain::PriceKind::input] +=
+        input.is_array() ? static_cast<std::int64_t>(input.size()) : tokens(text.size());
+    std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    Json vector = Json::array();
+    for (unsigned i = 0; i < 8; ++i) vector.push_back(static_cast<int>(hash >> (8 * i) & 255) - 128);
+    vectors.push_back(std::move(vector));
+  }
+  AnswerIdentity identity;
+  identity.model = model;
+  identity.base64 =
+      request.is_object() && request.contains("encoding_format") && request["encoding_format"] == "base64";
+  std::vector<const Json*> views;
+  views.reserve(vectors.size());
+  for (const Json& vector : vectors) views.push_back(&vector);
+  const auto whole = embeddings_answer(identity, views, {.usage = usage});
+  Answer answer;
+  answer.pieces.push_back(whole->dump(-1, ' ', false, Json::error_handler_t::replace));
+  return answer;
+}
 
 Answer answer(std::string_view body, std::string_view model, std::string_view id, long created) {
   Answer answer;

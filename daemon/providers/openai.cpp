@@ -5,49 +5,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "common/money.h"
+#include "common/version.h"
+#include "daemon/providers/counts.h"
 
 namespace govctl::providers::openai {
 namespace {
-
-using domain::PriceKind;
-
-// A count in a usage object: absent (or null) is nothing, anything but a sane whole number is absurd.
-std::optional<std::int64_t> count(const nlohmann::json& object, const char* name, bool& absurd) {
-  const auto found = object.find(name);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  if (!found->is_number_integer() ||
-      (found->is_number_unsigned() && found->get<std::uint64_t>() > static_cast<std::uint64_t>(max_quantity))) {
-    absurd = true;
-    return std::nullopt;
-  }
-  const auto value = found->get<std::int64_t>();
-  if (value < 0) {
-    absurd = true;
-    return std::nullopt;
-  }
-  return value;
-}
-
-std::int64_t detail(const nlohmann::json& usage, const char* object, const char* name, bool& absurd) {
-  const auto found = usage.find(object);
-  if (found == usage.end() || !found->is_object()) return 0;
-  return count(*found, name, absurd).value_or(0);
-}
-
-// The length of the strings behind `"key":` in raw JSON.
-std::int64_t text_behind(std::string_view json, std::string_view quoted_key) {
-  std::int64_t bytes = 0;
-  for (std::size_t at = json.find(quoted_key); at != std::string_view::npos; at = json.find(quoted_key, at)) {
-    at += quoted_key.size();
-    while (at < json.size() && (json[at] == ' ' || json[at] == ':')) ++at;
-    if (at >= json.size() || json[at] != '"') continue;
-    const std::size_t start = ++at;
-    while (at < json.size() && json[at] != '"') at += json[at] == '\\' ? 2 : 1;
-    bytes += static_cast<std::int64_t>(std::min(at, json.size()) - start);
-  }
-  return bytes;
-}
 
 std::int64_t produced(std::string_view choices) {
   return text_behind(choices, "\"content\"") + text_behind(choices, "\"arguments\"") +
@@ -59,24 +21,66 @@ UsageReport usage_member(const JsonObject& object) {
   return usage == nullptr ? UsageReport{} : read_usage(usage->value);
 }
 
-std::size_t offset(std::string_view text, std::string_view part) {
-  return static_cast<std::size_t>(part.data() - text.data());
+class ChatReader final : public StreamReader {
+ public:
+  Result<EventFacts> read(const StreamEvent& event) override {
+    EventFacts facts;
+    if (event.data == "[DONE]") {
+      facts.terminal = true;
+      return facts;
+    }
+    auto chunk = read_chunk(event.data);
+    if (!chunk) return std::unexpected(chunk.error());
+    usage_.absurd = usage_.absurd || chunk->usage.absurd;
+    if (chunk->usage.usage) usage_.usage = chunk->usage.usage;
+    facts.produced_bytes = chunk->produced_bytes;
+    facts.usage_only = chunk->usage_only;
+    facts.finished = chunk->finished;
+    facts.error = chunk->error;
+    return facts;
+  }
+  [[nodiscard]] UsageReport usage() const override { return usage_; }
+
+ private:
+  UsageReport usage_;
+};
+
+std::string_view path_of(Format format) {
+  switch (format) {
+    case Format::chat:
+      return "/chat/completions";
+    case Format::responses:
+      return "/responses";
+    case Format::embeddings:
+      return "/embeddings";
+    case Format::messages:
+    case Format::gemini:
+    case Format::gemini_embeddings:
+    case Format::cohere:
+    case Format::cohere_embeddings:
+      break;
+  }
+  return {};
+}
+
+Result<WireRequest> wire(WireInput input) {
+  const std::string_view path = path_of(input.format);
+  if (path.empty()) return fail(Code::invalid, "a provider of kind 'openai' does not speak this format");
+  WireRequest request;
+  request.target = path;
+  request.headers = json_headers(input.stream);
+  if (!input.credential.empty()) {
+    request.headers.push_back({"Authorization", "Bearer " + std::string(input.credential)});
+  }
+  request.body = std::move(input.body);
+  return request;
 }
 
 }  // namespace
 
 std::optional<std::string> edited(std::string_view body, const JsonObject& object, const RequestEdits& edits) {
-  std::vector<Splice> splices;
-  std::string added;  // members that are not there yet, before the closing brace
-  const auto set = [&](std::string_view key, std::string value) {
-    if (const JsonMember* member = object.find(key)) {
-      const std::size_t begin = offset(body, member->value);
-      splices.push_back({begin, begin + member->value.size(), std::move(value)});
-    } else {
-      if (!object.members.empty() || !added.empty()) added += ',';
-      added += json_quoted(key) + ":" + value;
-    }
-  };
+  std::vector<MemberEdit> members;
+  const auto set = [&](std::string_view key, std::string value) { members.push_back({key, std::move(value)}); };
   if (edits.model) set("model", json_quoted(*edits.model));
   if (edits.include_usage) {
     const JsonMember* options = object.find("stream_options");
@@ -94,9 +98,8 @@ std::optional<std::string> edited(std::string_view body, const JsonObject& objec
     }
     set(field, fmt::format("{}", *edits.max_tokens));
   }
-  if (splices.empty() && added.empty()) return std::nullopt;
-  if (!added.empty()) splices.push_back({object.end, object.end, std::move(added)});
-  return spliced(body, std::move(splices));
+  if (members.empty()) return std::nullopt;
+  return with_members(body, object, members);
 }
 
 UsageReport read_usage(std::string_view value) {
@@ -106,34 +109,20 @@ UsageReport read_usage(std::string_view value) {
     report.absurd = !json.is_null();
     return report;
   }
-  bool absurd = false;
-  const auto prompt = count(json, "prompt_tokens", absurd);
-  const auto completion = count(json, "completion_tokens", absurd);
-  const auto total = count(json, "total_tokens", absurd);
-  std::int64_t cached = detail(json, "prompt_tokens_details", "cached_tokens", absurd);
+  TokenCounts counts;
+  bool& absurd = counts.absurd;
+  counts.in = count(json, "prompt_tokens", absurd);
+  counts.out = count(json, "completion_tokens", absurd);
+  counts.total = count(json, "total_tokens", absurd);
+  counts.cached = detail(json, "prompt_tokens_details", "cached_tokens", absurd);
   // DeepSeek's name for the same.
-  if (const auto hits = count(json, "prompt_cache_hit_tokens", absurd)) cached = std::max(cached, *hits);
-  const std::int64_t audio_in = detail(json, "prompt_tokens_details", "audio_tokens", absurd);
-  const std::int64_t audio_out = detail(json, "completion_tokens_details", "audio_tokens", absurd);
-  const std::int64_t reasoning = detail(json, "completion_tokens_details", "reasoning_tokens", absurd);
-  if (!prompt && !completion && !absurd) return report;
-
-  const std::int64_t in = prompt.value_or(0);
-  const std::int64_t out = completion.value_or(0);
-  // xAI counts reasoning beside completion_tokens; its total tells.
-  const bool beside = reasoning > 0 && total && *total == in + out + reasoning;
-  const std::int64_t shown = beside ? out : out - reasoning;
-  domain::Usage usage;
-  usage[PriceKind::input] = in - cached - audio_in;
-  usage[PriceKind::cache_read] = cached;
-  usage[PriceKind::audio_in] = audio_in;
-  usage[PriceKind::output] = shown - audio_out;
-  usage[PriceKind::reasoning] = reasoning;
-  usage[PriceKind::audio_out] = audio_out;
-  const bool negative = std::ranges::any_of(usage.quantity, [](std::int64_t quantity) { return quantity < 0; });
-  report.absurd = absurd || negative;
-  if (!report.absurd) report.usage = usage;
-  return report;
+  if (const auto hits = count(json, "prompt_cache_hit_tokens", absurd)) {
+    counts.cached = std::max(counts.cached, *hits);
+  }
+  counts.audio_in = detail(json, "prompt_tokens_details", "audio_tokens", absurd);
+  counts.audio_out = detail(json, "completion_tokens_details", "audio_tokens", absurd);
+  counts.reasoning = detail(json, "completion_tokens_details", "reasoning_tokens", absurd);
+  return disjoint(counts);
 }
 
 Result<Answer> read_answer(std::string_view body) {
@@ -147,17 +136,15 @@ Result<Answer> read_answer(std::string_view body) {
   return answer;
 }
 
+Result<AnswerFacts> read_facts(std::string_view body) {
+  auto answer = read_answer(body);
+  if (!answer) return std::unexpected(answer.error());
+  return AnswerFacts{answer->usage, answer->produced_bytes};
+}
+
 std::string with_platform(std::string_view body, const JsonObject& object, std::string_view x_platform_json) {
-  std::vector<Splice> splices;
   // A provider that is a govd itself has said its own.
-  if (const JsonMember* theirs = object.find("x_platform")) {
-    const auto begin = static_cast<std::size_t>(theirs->value.data() - body.data());
-    splices.push_back({begin, begin + theirs->value.size(), std::string(x_platform_json)});
-  } else {
-    const char* const comma = object.members.empty() ? "" : ",";
-    splices.push_back({object.end, object.end, fmt::format("{}\"x_platform\":{}", comma, x_platform_json)});
-  }
-  return spliced(body, std::move(splices));
+  return with_members(body, object, {{"x_platform", std::string(x_platform_json)}});
 }
 
 Result<Chunk> read_chunk(std::string_view data) {
@@ -181,11 +168,37 @@ Result<Chunk> read_chunk(std::string_view data) {
   return chunk;
 }
 
+std::unique_ptr<StreamReader> stream_reader() { return std::make_unique<ChatReader>(); }
+
 bool hides_reasoning(std::string_view model) {
   const std::size_t slash = model.rfind('/');
   if (slash != std::string_view::npos) model.remove_prefix(slash + 1);
   return model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4") ||
          model.starts_with("gpt-5");
+}
+
+std::vector<WireHeader> json_headers(bool stream) {
+  std::vector<WireHeader> headers;
+  headers.reserve(4);
+  headers.push_back({"Content-Type", "application/json"});
+  headers.push_back({"Accept", stream ? "text/event-stream" : "application/json"});
+  headers.push_back({"User-Agent", "govd/" + std::string(version)});
+  return headers;
+}
+
+const Adapter& adapter() {
+  static constexpr Adapter row{.kind = "openai",
+                               .chat = Format::chat,
+                               .embeddings = Format::embeddings,
+                               .responses = true,
+                               .framing = Framing::sse,
+                               .wire = wire,
+                               .request_from_chat = nullptr,
+                               .answer_to_chat = nullptr,
+                               .chunks = nullptr,
+                               .embeddings_from_openai = nullptr,
+                               .embeddings_to_openai = nullptr};
+  return row;
 }
 
 }  // namespace govctl::providers::openai

@@ -2,9 +2,11 @@
 // The OpenAI chat completions format, requests and answers (platform.openai.com/docs/api-reference/chat). Bytes
 // to facts and back; no sockets, no money.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/domain/usage.h"
 #include "daemon/providers/adapter.h"
@@ -34,6 +36,8 @@ struct Answer {
   std::int64_t produced_bytes = 0;  // of text and arguments, for an estimate
 };
 Result<Answer> read_answer(std::string_view body);
+// The same without its members: Format::chat of adapter.h.
+Result<AnswerFacts> read_facts(std::string_view body);
 // The answer with "x_platform" as its last member, or in the place of one that it has. `object` is `body`
 // scanned.
 std::string with_platform(std::string_view body, const JsonObject& object, std::string_view x_platform_json);
@@ -48,8 +52,17 @@ struct Chunk {
   std::int64_t produced_bytes = 0;
 };
 Result<Chunk> read_chunk(std::string_view data);
+// Format::chat of adapter.h: [DONE] is terminal, an error chunk is none.
+std::unique_ptr<StreamReader> stream_reader();
 
 // Models that reason where nobody sees it: what they used cannot be estimated from what they showed.
 bool hides_reasoning(std::string_view model);
+
+// Content-Type, Accept and User-Agent of a JSON request, as OpenAI and those who follow it want them.
+std::vector<WireHeader> json_headers(bool stream);
+
+// Kind "openai": any base URL with /chat/completions, /responses and /embeddings behind it; the credential as a
+// bearer token, none where there is none.
+const Adapter& adapter();
 
 }  // namespace govctl::providers::openai

@@ -31,6 +31,13 @@ const domain::Provider* find_provider(const domain::PlatformConfig& platform, st
   return found == platform.providers.end() ? nullptr : &*found;
 }
 
+// The provider of a model that is named without one.
+std::string_view provider_of(std::string_view model) {
+  const auto* const pattern = std::ranges::find_if(
+      patterns, [&](const ModelPattern& row) { return domain::glob_match(row.glob, model); });
+  return pattern == patterns.end() ? default_provider : pattern->provider;
+}
+
 Refusal refuse(Cause cause, std::string message, std::string path, std::string next) {
   Refusal refusal;
   refusal.cause = cause;
@@ -58,9 +65,7 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
     if (route.provider != nullptr) upstream_model = model.substr(slash + 1);
   }
   if (route.provider == nullptr) {
-    const auto* const pattern = std::ranges::find_if(
-        patterns, [&](const ModelPattern& row) { return domain::glob_match(row.glob, model); });
-    const std::string_view name = pattern == patterns.end() ? default_provider : pattern->provider;
+    const std::string_view name = provider_of(model);
     route.provider = find_provider(platform, name);
     if (route.provider == nullptr) {
       return std::unexpected(refuse(
@@ -107,6 +112,27 @@ std::expected<Route, Refusal> route(const Caller& caller, std::string_view model
     route.credential = std::move(*credential);
   }
   return route;
+}
+
+std::vector<UsableModel> usable_models(const Caller& caller) {
+  const auto platform = caller.tenant->platform();
+  const auto& credentials = caller.snapshot->config().credentials;
+  std::vector<UsableModel> usable;
+  for (const domain::ModelPrice& price : platform->models) {
+    const domain::Provider* const provider = find_provider(*platform, price.provider);
+    if (provider == nullptr) continue;
+    const bool paid = std::ranges::any_of(credentials, [&](const domain::Credential& credential) {
+      return credential.active && credential.provider == provider->name;
+    });
+    if (provider->needs_credential && !paid) continue;
+    if (!domain::model_refusal(*caller.key->rules, provider->name, price.model).empty()) continue;
+    // A slash in a model's own name may be read as a provider's.
+    const std::string_view prefix = std::string_view(price.model).substr(0, price.model.find('/'));
+    const bool plain = provider_of(price.model) == provider->name &&
+                       (prefix.size() == price.model.size() || find_provider(*platform, prefix) == nullptr);
+    usable.push_back({plain ? price.model : provider->name + "/" + price.model, {platform, &price}});
+  }
+  return usable;
 }
 
 }  // namespace govctl::tenant

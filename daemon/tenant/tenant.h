@@ -65,6 +65,14 @@ struct Route {
 // command.
 std::expected<Route, domain::Refusal> route(const Caller& caller, std::string_view model);
 
+// A model that a key may call: it has a price, policies allow it, and its provider has a credential or needs
+// none.
+struct UsableModel {
+  std::string name;  // by which route() finds it
+  std::shared_ptr<const domain::ModelPrice> price;
+};
+std::vector<UsableModel> usable_models(const Caller& caller);
+
 struct RateState {
   domain::Cause cause = domain::Cause::rpm;  // rpm, tpm
   std::int64_t limit = 0, remaining = 0, reset_s = 0;

@@ -43,6 +43,11 @@ bool Reply::event(std::string_view data) {
   return raw(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
 }
 
+bool Reply::event(std::string_view name, const Json& data) {
+  const std::string bytes = fmt::format("event: {}\ndata: {}\n\n", name, data.dump());
+  return raw(fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes));
+}
+
 bool Reply::text(std::string_view delta) {
   return chunk(
       Json{{"id", "chatcmpl-fake"},

@@ -42,6 +42,7 @@ class Reply {
   void json(int status, const Json& body, const Headers& headers = {});
   void begin_stream();
   bool event(std::string_view data);
+  bool event(std::string_view name, const Json& data);  // with its name, as Anthropic and the responses API do
   bool chunk(const Json& json) { return event(json.dump()); }
   bool text(std::string_view delta);
   void end_stream();  // the chunked body's end

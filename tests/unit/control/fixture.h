@@ -86,6 +86,7 @@ class FakeExchange final : public http::Exchange {
     }
     return {};
   }
+  [[nodiscard]] http::Headers headers_with(std::string_view /*lower_prefix*/) const override { return {}; }
   [[nodiscard]] const http::Peer& peer() const override { return sent_.peer; }
   [[nodiscard]] asio::io_context& context() const override { return context_; }
   asio::awaitable<Result<std::string>> body() override { co_return sent_.body; }

@@ -48,7 +48,7 @@ TEST_CASE("a provider is added, changed and deleted") {
 TEST_CASE("what a provider may not be") {
   Daemon daemon;
   for (const Json& body :
-       {Json{{"name", "x"}, {"kind", "anthropic"}, {"base_url", "https://api.anthropic.com"}},
+       {Json{{"name", "x"}, {"kind", "claude"}, {"base_url", "https://api.anthropic.com"}},
         Json{{"name", "x"}, {"kind", "openai"}, {"base_url", "ftp://x"}},
         Json{{"name", "x"}, {"kind", "openai"}, {"base_url", "http://example.com/v1"}},
         Json{{"name", "x"}, {"kind", "openai"}, {"base_url", "https://user:pw@example.com"}},

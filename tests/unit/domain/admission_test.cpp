@@ -274,6 +274,26 @@ TEST_CASE("a policy may prefer the estimate: bytes / 3 and a quarter more") {
   CHECK(check(rules, ask, price)->input_tokens == 400 + 100 + 16);
 }
 
+TEST_CASE("max tokens are lowered to 256 at least, and never below a thinking budget") {
+  const ModelPrice price = some_price();
+  Ask ask = some_ask();
+  CHECK(check({}, ask, price)->clamp_floor == 256);
+  ask.least_output_tokens = 100;
+  CHECK(check({}, ask, price)->clamp_floor == 256);
+  ask.least_output_tokens = 801;
+  Rig rig;
+  rig.demand = *check({}, ask, price);
+  rig.demand.may_clamp = true;
+  rig.line(400 + 2 * 801, 0, 0);
+  const Decision lowered = rig.decision(true);
+  CHECK(lowered.kind == Kind::admit);
+  CHECK(lowered.output_tokens == 801);
+  Rig short_of_one;
+  short_of_one.demand = rig.demand;
+  short_of_one.line(400 + 2 * 801 - 1, 0, 0);
+  CHECK(short_of_one.decision(true).kind == Kind::refuse_money);
+}
+
 TEST_CASE("a costly feature needs every policy that speaks of them, and one at least") {
   const ModelPrice price = some_price();
   Ask ask = some_ask();
@@ -349,4 +369,40 @@ TEST_CASE("money is BUDGET_EXCEEDED, everything else POLICY_BLOCKED, but for wha
     CHECK(call_status_word(status_of(cause)) == "POLICY_BLOCKED");
   }
   CHECK(cause_word(Cause::budget) == "budget_exceeded");
+}
+
+// --- calls that generate nothing
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("a call without output needs no bound on it, and holds its input alone") {
+  ModelPrice price = some_price();
+  price.max_output_tokens = 8192;  // of no concern
+  Ask ask = some_ask();
+  ask.max_tokens = std::nullopt;
+  ask.no_output = true;
+  Rules rules;
+  rules.clamp = true;
+  rules.max_output_tokens = Sourced{500, "org"};
+  for (const bool known : {true, false}) {
+    if (!known) price.max_output_tokens = std::nullopt;
+    const auto demand = check(rules, ask, price);
+    REQUIRE(demand);
+    CHECK(demand->output_tokens == 0);
+    CHECK(demand->hold(0)->value() == 400);
+    CHECK(demand->rate_tokens == 100);
+    CHECK_FALSE(demand->may_clamp);
+  }
+}
+
+TEST_CASE("a call without output is admitted to the last credit and never lowered") {
+  Rig rig(400, 0);
+  rig.line(400, 0, 0);
+  const Decision decision = rig.decision();
+  CHECK(decision.kind == Kind::admit);
+  CHECK(decision.hold.value() == 400);
+  CHECK(decision.output_tokens == 0);
+  CHECK_FALSE(decision.clamped);
+  Rig poor(400, 0);
+  poor.line(399, 0, 0);
+  CHECK(poor.decision().kind == Kind::refuse_money);
 }

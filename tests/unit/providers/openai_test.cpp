@@ -260,3 +260,31 @@ TEST_CASE("the mock does as the model's name says") {
   CHECK(mock::answer("{}", "mock-cut", "id", 7).cut);
   CHECK(mock::answer(body, "mock-slow", "id", 7).pause.count() > 0);
 }
+
+// --- streams, as all formats are read
+// --------------------------------------------------------------------------------------
+
+TEST_CASE("a chat stream: what was produced, its usage, its end") {
+  const auto reader = stream_reader();
+  const auto text = reader->read({"", R"({"choices":[{"delta":{"content":"abc"},"finish_reason":null}]})"});
+  REQUIRE(text);
+  CHECK(text->produced_bytes == 3);
+  CHECK_FALSE(text->finished);
+  CHECK_FALSE(reader->usage().usage);
+  CHECK(reader->read({"", R"({"choices":[{"delta":{},"finish_reason":"stop"}]})"})->finished);
+  const auto last = reader->read({"", R"({"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2}})"});
+  CHECK(last->usage_only);
+  CHECK(*reader->usage().usage == usage({{input, 7}, {output, 2}}));
+  const auto done = reader->read({"", "[DONE]"});
+  REQUIRE(done);
+  CHECK(done->terminal);
+  CHECK(reader->read({"", R"({"error":{"message":"x"}})"})->error);
+  CHECK_FALSE(reader->read({"", "garbage"}));
+}
+
+TEST_CASE("a chat stream that once said an absurd usage stays absurd") {
+  const auto reader = stream_reader();
+  CHECK(reader->read({"", R"({"choices":[],"usage":{"prompt_tokens":-7}})"}));
+  CHECK(reader->read({"", R"({"choices":[],"usage":{"prompt_tokens":7}})"}));
+  CHECK(reader->usage().absurd);
+}

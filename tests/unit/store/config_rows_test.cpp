@@ -352,7 +352,7 @@ TEST_CASE("the catalog keeps orgs, the key index, settings, providers and prices
 
   const auto platform = load_platform(**connection);
   REQUIRE(platform);
-  CHECK(platform->providers.front().name == "deepseek");
+  CHECK(platform->providers.front().name == "anthropic");
   CHECK_FALSE(*find_model(**connection, "openai", "gpt-4-turbo"));
   const auto model = find_model(**connection, "openai", "gpt-4o");
   REQUIRE(model);

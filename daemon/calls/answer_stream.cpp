@@ -1,0 +1,121 @@
+// How a call ends that is with its provider and gets a streamed answer.
+
+#include <fmt/format.h>
+
+#include "daemon/calls/call.h"
+#include "daemon/calls/relay.h"
+#include "daemon/providers/openai.h"
+
+namespace govctl::calls {
+
+using domain::CallStatus;
+using domain::Outcome;
+using providers::Format;
+
+namespace {
+
+// Chat's last words: the usage chunk where the client asked for it, and [DONE].
+std::string chat_end(const Call& call, const Relayed& relayed, const domain::Charge& charge) {
+  std::string end;
+  if (call.request.include_usage) {
+    std::string chunk = relayed.usage_chunk;
+    if (chunk.empty()) {  // the upstream sent none: the figures are those that were charged
+      const auto in = charge.usage.input_tokens();
+      const auto out = charge.usage.output_tokens();
+      chunk = fmt::format(
+          R"({{"id":{},"object":"chat.completion.chunk","choices":[],"usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{}}}}})",
+          relayed.place.id, in, out, in + out);
+    }
+    const auto object = providers::scan_object(chunk, providers::Utf8::passed);
+    end = "data: " + providers::openai::with_platform(chunk, *object, platform_json(call, charge)) + "\n\n";
+  }
+  end += "data: [DONE]\n\n";
+  return end;
+}
+
+// What follows the last relayed event of a stream that is whole, once the charge is durable.
+std::string stream_end(const Call& call, const Relayed& relayed, StreamTranslation* translation,
+                       const domain::Charge& charge) {
+  if (call.dialect.format == Format::chat) return chat_end(call, relayed, charge);
+  if (translation == nullptr)
+    return relayed.terminal.empty() ? std::string(call.dialect.closing) : relayed.terminal;
+  std::string end;
+  translation->end(charge.usage, end);
+  return end;
+}
+
+// Notes on the outcome how the stream ended, and gives what the client is told of it when it did not end well.
+Fault note_end(const Relayed& relayed, Outcome& outcome, std::string_view provider) {
+  Fault fault = upstream_fault(relayed.error, provider);
+  outcome.completion = "error";
+  switch (relayed.end) {
+    case StreamEnd::complete:
+      outcome.status = CallStatus::success;
+      outcome.completion = "complete";
+      break;
+    case StreamEnd::client_gone:
+      outcome.cause = "client_gone";
+      outcome.completion = "partial";
+      outcome.error_message = "the client disconnected";
+      break;
+    case StreamEnd::upstream_failed:
+      outcome.cause = "upstream_failed";
+      outcome.error_message = relayed.error.message;
+      break;
+    case StreamEnd::upstream_error_event:
+      outcome.cause = "upstream_error";
+      outcome.error_message = fmt::format("provider {} broke off with an error", provider);
+      fault.message = relayed.upstream_message.empty()
+                          ? outcome.error_message
+                          : fmt::format("{}: {}", outcome.error_message, relayed.upstream_message);
+      break;
+    case StreamEnd::garbage:
+      outcome.cause = "upstream_garbage";
+      outcome.error_message = fmt::format("provider {} sent what is no event of such a stream", provider);
+      fault.message = outcome.error_message;
+      break;
+  }
+  return fault;
+}
+
+}  // namespace
+
+asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamResponse& response,
+                                    DisconnectWatch& watch) {
+  http::Headers headers = answer_headers(call, sent.hold, "text/event-stream; charset=utf-8");
+  headers.push_back({"Cache-Control", "no-cache"});
+  headers.push_back({"X-Accel-Buffering", "no"});
+  std::optional<StreamTranslation> translation;
+  if (!sent.passage.bytes_pass()) translation.emplace(sent.passage, call.identity());
+  StreamTranslation* const translated = translation ? &*translation : nullptr;
+  Relayed relayed;
+  auto started = co_await call.exchange.start(200, std::move(headers));
+  if (started) {
+    relayed = co_await relay(
+        {response, call.exchange, sent.passage, translated, sent.hold.outcome(), watch.gone, call.ping_after});
+  } else {
+    relayed.end = StreamEnd::client_gone;
+  }
+  relayed.place.model = call.facts.ask.model;
+  if (relayed.place.id.empty()) relayed.place.id = providers::json_quoted(call.identity().id);
+  Fault fault = note_end(relayed, sent.hold.outcome(), sent.route.provider->name);
+  if (relayed.end == StreamEnd::client_gone) response.cancel();
+  auto charge = co_await sent.hold.settle();
+  if (relayed.end == StreamEnd::client_gone) {
+    call.exchange.abort();
+    co_return;
+  }
+  std::string end;
+  if (charge && relayed.end == StreamEnd::complete) {
+    end = stream_end(call, relayed, translated, *charge);
+  } else if (charge && relayed.told) {
+    end = relayed.terminal;  // the upstream's own word, where its format ends with it
+  } else {
+    if (!charge) fault = unsettled_fault();
+    end = fault_event(call.dialect.envelope, with_explain(std::move(fault), call), call.id(), relayed.place);
+  }
+  auto finished = co_await call.exchange.finish(end);
+  (void)finished;
+}
+
+}  // namespace govctl::calls

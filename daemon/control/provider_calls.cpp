@@ -1,6 +1,7 @@
 // Calls to providers on an administrator's behalf: is it there, and what has it got. Both ask for its list of
 // models, which costs nothing, with an org's credential.
 
+#include "common/api/platform.h"
 #include "daemon/calls/calls.h"
 #include "daemon/control/handlers.h"
 #include "daemon/control/pages.h"

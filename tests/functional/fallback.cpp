@@ -151,7 +151,7 @@ TEST_CASE("which errors lead on to the next model", "[fallback]") {
                                                              {504, false},
                                                              {529, true}}));
   INFO(status);
-  c.first.on("m", [status = status](Reply& reply) { reply.json(status, {{"error", {{"message", "no"}}}}); });
+  c.first.on("m", [error = status](Reply& reply) { reply.json(error, {{"error", {{"message", "no"}}}}); });
   const Answer answer = c.call();
   CHECK((answer.status == 200) == leads_on);
   CHECK(c.second.calls() == (leads_on ? 1 : 0));

@@ -189,8 +189,9 @@ std::expected<Passages, domain::Refusal> find_passages(const Call& call, tenant:
 Resending after_status(int status, std::string_view retry_after, bool retried) {
   if (std::ranges::find(turned_away, status) != turned_away.end()) {
     std::int64_t seconds = 0;
-    const char* const end = retry_after.data() + retry_after.size();
-    const auto [stop, error] = std::from_chars(retry_after.data(), end, seconds);
+    const char* const begin = retry_after.data();
+    const char* const end = begin + retry_after.size();
+    const auto [stop, error] = std::from_chars(begin, end, seconds);
     const bool said = !retry_after.empty() && error == std::errc{} && stop == end && seconds >= 0;
     if (said && seconds <= longest_pause_s && !retried) return {Resend::same, std::chrono::seconds(seconds)};
     return {Resend::other};

@@ -25,6 +25,7 @@ std::span<const Noun> tree() {
       Noun{"ledger", "Credits: buy, adjust, refund, balance, statement, proof", "Rules and money",
            ledger_commands()},
       Noun{"pricing", "What models cost", "Rules and money", pricing_commands()},
+      Noun{"alias", "An org's own names for models, with fallbacks", "Rules and money", alias_commands()},
       Noun{"provider", "Where calls go", "Rules and money", provider_commands()},
       Noun{"credential", "Providers' API keys, stored encrypted", "Rules and money", credential_commands()},
       Noun{"usage", "Calls and what they cost", "Look", usage_commands()},

@@ -16,6 +16,8 @@ constexpr std::array table{
     CodeFacts{Code::stale, "stale", 412, 7, "It was changed by somebody else in the meantime."},
     CodeFacts{Code::idempotency_mismatch, "idempotency_mismatch", 422, 7,
               "The idempotency key was used before with other content."},
+    CodeFacts{Code::unprocessable, "unprocessable", 422, 64,
+              "The request is well formed, but names what is not there."},
     CodeFacts{Code::too_large, "too_large", 413, 64, "The body is larger than the limit."},
     CodeFacts{Code::header_too_large, "header_too_large", 431, 64, "The headers are larger than the limit."},
     CodeFacts{Code::insufficient_credits, "insufficient_credits", 402, 5,

@@ -19,6 +19,7 @@ enum class Code : std::uint8_t {
   conflict,
   stale,
   idempotency_mismatch,
+  unprocessable,
   too_large,
   header_too_large,
   insufficient_credits,

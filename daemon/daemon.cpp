@@ -290,6 +290,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
   control_options.state_dir = options.state_dir;
   control_options.gateway_url = [&gateway_url] { return gateway_url; };
   control_options.started_steady = started;
+  control_options.calls = &calls;
   control::Control control(control_options, registry);
 
   http::Limits control_limits;

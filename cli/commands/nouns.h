@@ -23,6 +23,7 @@ std::span<const Command> credential_commands();
 std::span<const Command> provider_commands();
 std::span<const Command> policy_commands();
 std::span<const Command> budget_commands();
+std::span<const Command> alias_commands();
 std::span<const Command> pricing_commands();
 std::span<const Command> ledger_commands();
 std::span<const Command> usage_commands();

@@ -17,6 +17,7 @@ constexpr std::array columns{Column{"NAME", "name"},
                              Column{"BASE URL", "base_url"},
                              Column{"NEEDS CREDENTIAL", "needs_credential"},
                              Column{"SHIPPED", "shipped"},
+                             Column{"CIRCUIT", "circuit"},
                              Column{"ALLOW PRIVATE", "allow_private", Show::text, true},
                              Column{"CA FILE", "ca_file", Show::text, true},
                              Column{"MAX TOKENS FIELD", "max_tokens_field", Show::text, true},
@@ -26,6 +27,7 @@ constexpr std::array columns{Column{"NAME", "name"},
                              Column{"CONNECT MS", "connect_timeout_ms", Show::number, true},
                              Column{"FIRST BYTE MS", "first_byte_timeout_ms", Show::number, true},
                              Column{"IDLE MS", "idle_timeout_ms", Show::number, true},
+                             Column{"MAX PARALLEL", "max_parallel", Show::number, true},
                              Column{"VERSION", "version", Show::number, true}};
 constexpr View view{"name", columns, "govctl provider add NAME --kind openai --base-url URL"};
 
@@ -35,7 +37,7 @@ std::string url(const std::string& name) { return "/providers/" + segment(name);
 struct Details {
   std::optional<std::string> allow_private, usage_in_stream, needs_credential, ca_file, max_tokens_field;
   std::optional<std::string> responses, api_version;
-  std::optional<std::string> connect_timeout, first_byte_timeout, idle_timeout;
+  std::optional<std::string> connect_timeout, first_byte_timeout, idle_timeout, max_parallel;
 
   void declare(Arguments& a) {
     a.option("--allow-private", "on|off", allow_private, "Private and link-local addresses, and http",
@@ -53,6 +55,7 @@ struct Details {
     a.option("--connect-timeout", "D", connect_timeout, "5s unless set");
     a.option("--first-byte-timeout", "D", first_byte_timeout, "10m unless set");
     a.option("--idle-timeout", "D", idle_timeout, "Between bytes of an answer; 5m unless set");
+    a.option("--max-parallel", "N", max_parallel, "Calls at once, of all orgs; 0: no limit");
   }
 
   [[nodiscard]] Result<void> write(Json& body) const {
@@ -65,6 +68,11 @@ struct Details {
     if (ca_file) body["ca_file"] = *ca_file == "none" ? Json() : Json(*ca_file);
     if (api_version) body["api_version"] = *api_version == "none" ? Json() : Json(*api_version);
     if (max_tokens_field) body["max_tokens_field"] = *max_tokens_field;
+    if (max_parallel) {
+      auto number = whole_number("--max-parallel", *max_parallel);
+      if (!number) return std::unexpected(number.error());
+      body["max_parallel"] = *number;
+    }
     const std::array timeouts{std::pair{"connect_timeout", &connect_timeout},
                               std::pair{"first_byte_timeout", &first_byte_timeout},
                               std::pair{"idle_timeout", &idle_timeout}};
@@ -139,6 +147,54 @@ Action remove(Arguments& a) {
   };
 }
 
+constexpr std::array tested_columns{Column{"PROVIDER", "provider"},
+                                    Column{"OK", "ok"},
+                                    Column{"STATUS", "status", Show::number},
+                                    Column{"MS", "latency_ms", Show::number},
+                                    Column{"MODELS", "models", Show::number},
+                                    Column{"CALLED", "called"},
+                                    Column{"MESSAGE", "message"}};
+constexpr View tested_view{"provider", tested_columns, ""};
+constexpr std::array model_columns{Column{"MODEL", "model"}, Column{"PRICED", "priced"}};
+constexpr View model_view{"model", model_columns, "the provider lists no models"};
+
+// Exit 2 when the provider does not answer as it should.
+Action test(Arguments& a) {
+  struct Input {
+    std::string name;
+    std::optional<std::string> org, model;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("NAME", in->name, "The provider's name");
+  a.option("--org", "ORG", in->org, "Whose credential, when several orgs have one");
+  a.option("--model", "M", in->model, "That the provider has this model, too");
+  return [in](Session& s) -> Result<Answer> {
+    Json body = Json::object();
+    if (in->org) body["org"] = *in->org;
+    if (in->model) body["model"] = *in->model;
+    auto tested = answer(s.post(url(in->name) + "/test", std::move(body)), &tested_view);
+    if (tested && !tested->json.value("ok", false)) tested->exit_code = 2;
+    return tested;
+  };
+}
+
+Action models(Arguments& a) {
+  struct Input {
+    std::string name;
+    std::optional<std::string> org;
+    Paging paging;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("NAME", in->name, "The provider's name");
+  a.option("--org", "ORG", in->org, "Whose credential, when several orgs have one");
+  in->paging.declare(a);
+  return [in](Session& s) -> Result<Answer> {
+    Query query;
+    add(query, "org", in->org);
+    return answer(s.list(url(in->name) + "/models", query, in->paging), &model_view);
+  };
+}
+
 constexpr std::array commands{
     Command{"list", "Show all providers", "govctl provider list\ngovctl provider list -o wide", list},
     Command{"get", "Show one provider", "govctl provider get openai", get},
@@ -147,7 +203,12 @@ constexpr std::array commands{
             "govctl provider add gpu --kind openai --base-url http://127.0.0.1:8000/v1 --needs-credential off",
             create},
     Command{"set", "Change a provider", "govctl provider set groq --first-byte-timeout 2m", set},
-    Command{"delete", "Delete a provider", "govctl provider delete gpu", remove}};
+    Command{"delete", "Delete a provider", "govctl provider delete gpu", remove},
+    Command{"test", "See that a provider answers, with a call that costs nothing (exit 2 when not)",
+            "govctl provider test openai\ngovctl provider test anthropic --org acme --model claude-sonnet-4-5",
+            test},
+    Command{"models", "Show the models that a provider itself lists, and which have a price",
+            "govctl provider models openai --org acme", models}};
 
 }  // namespace
 

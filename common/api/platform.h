@@ -19,8 +19,10 @@ struct Provider {
   bool usage_in_stream = true;
   bool responses = false;
   std::int64_t connect_timeout_ms = 5000, first_byte_timeout_ms = 600000, idle_timeout_ms = 300000;
+  std::int64_t max_parallel = 0;
   bool needs_credential = true;
   bool shipped = false;
+  std::optional<std::string> circuit;
   std::int64_t version = 1;
   static constexpr auto fields() {
     return std::tuple{
@@ -38,8 +40,11 @@ struct Provider {
         field("connect_timeout_ms", &Provider::connect_timeout_ms),
         field("first_byte_timeout_ms", &Provider::first_byte_timeout_ms),
         field("idle_timeout_ms", &Provider::idle_timeout_ms),
+        field("max_parallel", &Provider::max_parallel, "calls at once, of all orgs; 0 = no limit"),
         field("needs_credential", &Provider::needs_credential),
         field("shipped", &Provider::shipped),
+        field("circuit", &Provider::circuit,
+              "closed; open while it is not asked because it keeps failing; half_open when one call may try"),
         field("version", &Provider::version)};
   }
 };
@@ -47,7 +52,7 @@ struct ProviderCreate {
   std::string name, kind, base_url;
   std::optional<bool> allow_private, usage_in_stream, needs_credential, responses;
   std::optional<std::string> ca_file, max_tokens_field, api_version;
-  std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
+  std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, max_parallel;
   static constexpr auto fields() {
     return std::tuple{field("name", &ProviderCreate::name),
                       field("kind", &ProviderCreate::kind),
@@ -61,14 +66,15 @@ struct ProviderCreate {
                       field("api_version", &ProviderCreate::api_version),
                       field("connect_timeout_ms", &ProviderCreate::connect_timeout_ms),
                       field("first_byte_timeout_ms", &ProviderCreate::first_byte_timeout_ms),
-                      field("idle_timeout_ms", &ProviderCreate::idle_timeout_ms)};
+                      field("idle_timeout_ms", &ProviderCreate::idle_timeout_ms),
+                      field("max_parallel", &ProviderCreate::max_parallel)};
   }
 };
 struct ProviderPatch {
   std::optional<std::string> base_url, max_tokens_field;
   std::optional<bool> allow_private, usage_in_stream, needs_credential, responses;
   Patch<std::string> ca_file, api_version;
-  std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
+  std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, max_parallel;
   static constexpr auto fields() {
     return std::tuple{field("base_url", &ProviderPatch::base_url),
                       field("max_tokens_field", &ProviderPatch::max_tokens_field),
@@ -80,7 +86,44 @@ struct ProviderPatch {
                       field("api_version", &ProviderPatch::api_version),
                       field("connect_timeout_ms", &ProviderPatch::connect_timeout_ms),
                       field("first_byte_timeout_ms", &ProviderPatch::first_byte_timeout_ms),
-                      field("idle_timeout_ms", &ProviderPatch::idle_timeout_ms)};
+                      field("idle_timeout_ms", &ProviderPatch::idle_timeout_ms),
+                      field("max_parallel", &ProviderPatch::max_parallel)};
+  }
+};
+
+// POST /providers/{name}/test: the smallest real call, which costs nothing, with an org's credential.
+struct ProviderTest {
+  std::optional<std::string> org, model;
+  static constexpr auto fields() {
+    return std::tuple{field("org", &ProviderTest::org, "whose credential"),
+                      field("model", &ProviderTest::model, "looked for among the provider's models")};
+  }
+};
+struct ProviderTested {
+  std::string provider;
+  bool ok = false;
+  std::string called;
+  std::optional<std::int64_t> status;
+  std::int64_t latency_ms = 0;
+  std::optional<std::string> message;
+  std::int64_t models = 0;
+  static constexpr auto fields() {
+    return std::tuple{field("provider", &ProviderTested::provider),
+                      field("ok", &ProviderTested::ok),
+                      field("called", &ProviderTested::called, "what was called: it costs nothing"),
+                      field("status", &ProviderTested::status, "of the provider's answer"),
+                      field("latency_ms", &ProviderTested::latency_ms),
+                      field("message", &ProviderTested::message, "what is wrong"),
+                      field("models", &ProviderTested::models, "how many it lists")};
+  }
+};
+// GET /providers/{name}/models: as the provider itself lists them.
+struct ProviderModel {
+  std::string provider, model;
+  bool priced = false;
+  static constexpr auto fields() {
+    return std::tuple{field("provider", &ProviderModel::provider), field("model", &ProviderModel::model),
+                      field("priced", &ProviderModel::priced, "it has a price, so agents may call it")};
   }
 };
 
@@ -203,7 +246,7 @@ struct Status {
   std::int64_t api_major = 1, pid = 0, uptime_s = 0;
   GatewayStatus gateway;
   std::int64_t orgs = 0, inflight = 0;
-  std::vector<std::string> quarantined;
+  std::vector<std::string> quarantined, open_circuits;
   std::string state_dir;
   static constexpr auto fields() {
     return std::tuple{field("version", &Status::version),
@@ -214,6 +257,7 @@ struct Status {
                       field("orgs", &Status::orgs),
                       field("inflight", &Status::inflight),
                       field("quarantined", &Status::quarantined),
+                      field("open_circuits", &Status::open_circuits, "providers that are not asked for now"),
                       field("state_dir", &Status::state_dir)};
   }
 };

@@ -122,6 +122,30 @@ struct EffectivePolicy {
   }
 };
 
+// An org's own name for a model, and the models that it leads to: the first that can be used, the next where
+// that one fails before its answer begins.
+struct Alias {
+  std::string org, name;
+  Names targets;
+  std::int64_t version = 1;
+  std::string created_at, updated_at;
+  static constexpr auto fields() {
+    return std::tuple{field("org", &Alias::org),
+                      field("name", &Alias::name, "what agents call the model"),
+                      field("targets", &Alias::targets, "provider/model, the one to try first first"),
+                      field("version", &Alias::version),
+                      field("created_at", &Alias::created_at),
+                      field("updated_at", &Alias::updated_at)};
+  }
+};
+// PUT /orgs/{org}/aliases/{name}: makes it, or replaces its targets.
+struct AliasPut {
+  Names targets;
+  static constexpr auto fields() {
+    return std::tuple{field("targets", &AliasPut::targets, "provider/model, 1 to 8")};
+  }
+};
+
 struct Budget {
   std::string id, path;
   std::optional<std::string> key_id;

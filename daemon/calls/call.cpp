@@ -5,10 +5,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "daemon/calls/attempts.h"
 #include "daemon/calls/attribution.h"
 #include "daemon/calls/calls.h"
 #include "daemon/calls/upstreams.h"
-#include "daemon/providers/openai.h"
 #include "daemon/telemetry/log.h"
 
 namespace govctl::calls {
@@ -27,13 +27,6 @@ std::string_view bearer(const http::Exchange& exchange) {
     return value.substr(scheme.size());
   }
   return exchange.header("x-api-key");
-}
-
-// The body as the upstream must see it: what the hold covers is what may be produced, and the model's own
-// largest answer needs no saying.
-std::string upstream_body(Call& call, Passage& passage, const Route& route, const Hold& hold) {
-  const bool own_bound = !call.facts.ask.max_tokens && hold.output_tokens() == route.price->max_output_tokens;
-  return body_for(passage, std::move(call.body), call.request, route, hold.output_tokens(), !own_bound);
 }
 
 bool is_event_stream(const http::UpstreamResponse& response, providers::Framing framing) {
@@ -64,7 +57,7 @@ void spawn_drain(std::unique_ptr<http::UpstreamResponse> response, asio::io_cont
 
 Calls::Calls(tenant::Registry& registry, const std::vector<asio::io_context*>& contexts,
              std::chrono::milliseconds ping_after)
-    : registry_(registry), ping_after_(ping_after) {
+    : registry_(registry), ping_after_(ping_after), traffic_(*registry.services().clock) {
   for (asio::io_context* context : contexts) {
     upstreams_.push_back(std::make_unique<Upstreams>(*context, *registry.services().clock));
   }
@@ -141,9 +134,9 @@ asio::awaitable<void> Calls::run(http::Exchange& exchange, const Dialect& dialec
     co_await refuse(call, route.error(), nullptr);
     co_return;
   }
-  auto passage = find_passage(dialect, call.request, call.body, *route);
-  if (!passage) {
-    co_await refuse(call, passage.error(), &*route);
+  auto passages = find_passages(call, *route);
+  if (!passages) {
+    co_await refuse(call, passages.error(), &*route);
     co_return;
   }
   auto hold = co_await call.facts.caller.tenant->reserve(call.facts, *route);
@@ -151,28 +144,23 @@ asio::awaitable<void> Calls::run(http::Exchange& exchange, const Dialect& dialec
     co_await refuse(call, hold.error(), &*route);
     co_return;
   }
-  co_await send(call, {*route, *passage, *hold});
+  co_await send(call, *route, *passages, *hold);
 }
 
 // From here on money is held: whatever way this is left, the hold settles.
-asio::awaitable<void> Calls::send(Call& call, Sent sent) {
+asio::awaitable<void> Calls::send(Call& call, const Route& route, Passages& passages, Hold& hold) {
   const bool stream = call.facts.ask.stream;
-  domain::Outcome& outcome = sent.hold.outcome();
-  outcome.hidden_reasoning = providers::openai::hides_reasoning(sent.route.upstream_model);
-  outcome.attempts = 1;
-  outcome.sent = true;  // until it is known that not: an exception on the way must not make the call free
-  const std::string request_id = call.id().text();
-  const auto passed = passed_headers(call.exchange, sent.passage);
-  Upstreams::Letter letter{.adapter = *sent.passage.adapter,
-                           .format = sent.passage.format,
-                           .body = upstream_body(call, sent.passage, sent.route, sent.hold),
-                           .stream = stream,
-                           .request_id = request_id,
-                           .passed = &passed};
+  domain::Outcome& outcome = hold.outcome();
   std::optional<DisconnectWatch> watch;
   if (stream) watch.emplace(call.exchange);
-  auto response =
-      co_await upstreams(call.exchange).send(sent.route, std::move(letter), watch ? &watch->cancel : nullptr);
+  Attempt attempt = co_await ask_in_turn(
+      {call, route, passages, hold, upstreams(call.exchange), traffic_, watch ? &*watch : nullptr});
+  const Sent sent{route.candidates[attempt.candidate], passages[attempt.candidate], hold};
+  if (attempt.blocked) {
+    co_await answer_fault(call, sent, std::move(*attempt.blocked));
+    co_return;
+  }
+  Response& response = attempt.response;
   if (!response) {
     co_await answer_unsent(call, sent, response.error(), watch && watch->gone);
     co_return;

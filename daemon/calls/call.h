@@ -34,7 +34,7 @@ struct Call {
 
 // A call that is with its provider: money is held, and whatever way it is left, the hold settles.
 struct Sent {
-  const tenant::Route& route;
+  const tenant::Candidate& route;  // that was asked last
   Passage& passage;
   tenant::Hold& hold;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/calls/dialect.h"
+#include "daemon/calls/traffic.h"
 #include "daemon/http/client.h"
 #include "daemon/http/server.h"
 #include "daemon/tenant/registry.h"
@@ -18,7 +19,17 @@ namespace govctl::calls {
 namespace asio = boost::asio;
 
 struct Call;
-struct Sent;
+struct Passage;
+
+// What came of asking a provider for its models.
+struct ModelList {
+  bool ok = false;
+  std::string called;         // "GET https://api.openai.com/v1/models"
+  std::optional<int> status;  // of its answer, if one came
+  std::int64_t latency_ms = 0;
+  std::string message;  // what went wrong: the provider's own words where it said any
+  std::vector<std::string> models;
+};
 
 class Calls {
  public:
@@ -32,8 +43,13 @@ class Calls {
   asio::awaitable<void> run(http::Exchange& exchange, const Dialect& dialect);
   // POST /v1/messages/count_tokens: asked of the provider where it can tell, else estimated. Costs nothing.
   asio::awaitable<void> count_tokens(http::Exchange& exchange);
+  // The models that the provider itself lists, under the candidate's credential; its price may be null.
+  asio::awaitable<ModelList> list_models(const http::Exchange& exchange, const tenant::Candidate& candidate);
   // The key of a request, or who it is not: for routes that answer from memory.
   [[nodiscard]] Result<tenant::Caller> authenticate(const http::Exchange& exchange) const;
+
+  // What is with each provider now, and which are not asked for a while.
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
 
   class Upstreams;
 
@@ -41,10 +57,12 @@ class Calls {
   [[nodiscard]] Call begin(http::Exchange& exchange, const Dialect& dialect) const;
   // Authenticates, reads the body and what it asks for. False: the client has its answer.
   asio::awaitable<bool> read(Call& call) const;
-  asio::awaitable<void> send(Call& call, Sent sent);
+  asio::awaitable<void> send(Call& call, const tenant::Route& route, std::vector<Passage>& passages,
+                             tenant::Hold& hold);
   Upstreams& upstreams(const http::Exchange& exchange);
   tenant::Registry& registry_;
   std::chrono::milliseconds ping_after_;
+  Traffic traffic_;
   std::vector<std::unique_ptr<Upstreams>> upstreams_;  // one a context
 };
 

@@ -64,24 +64,26 @@ asio::awaitable<void> Calls::count_tokens(http::Exchange& exchange) {
     co_await refuse(call, route.error(), nullptr);
     co_return;
   }
+  const tenant::Candidate& candidate = route->first();
   const domain::Rules& rules = *call.facts.caller.key->rules;
-  if (auto why = domain::model_refusal(rules, route->provider->name, route->upstream_model); !why.empty()) {
+  if (auto why = domain::model_refusal(rules, candidate.provider->name, candidate.upstream_model);
+      !why.empty()) {
     domain::Refusal refusal;
     refusal.cause = domain::Cause::model_denied;
-    refusal.message = fmt::format("model '{}' is not allowed: {}", route->upstream_model, why);
+    refusal.message = fmt::format("model '{}' is not allowed: {}", candidate.upstream_model, why);
     co_await refuse(call, refusal, &*route);
     co_return;
   }
-  if (route->provider->kind != "anthropic") {
+  if (candidate.provider->kind != "anthropic") {
     co_await respond_json(call, 200,
                           fmt::format(R"({{"input_tokens":{}}})", messages::count_tokens_estimate(call.body)));
     co_return;
   }
   Edits edits;
-  if (route->upstream_model != call.facts.ask.model) edits.model = route->upstream_model;
+  if (candidate.upstream_model != call.facts.ask.model) edits.model = candidate.upstream_model;
   Passage passage;
   passage.dialect = &call.dialect;
-  passage.adapter = providers::find_adapter(route->provider->kind);
+  passage.adapter = providers::find_adapter(candidate.provider->kind);
   passage.format = Format::messages;
   const auto passed = passed_headers(exchange, passage);
   const std::string request_id = call.id().text();
@@ -91,19 +93,19 @@ asio::awaitable<void> Calls::count_tokens(http::Exchange& exchange) {
                            .request_id = request_id,
                            .suffix = "/count_tokens",
                            .passed = &passed};
-  auto response = co_await upstreams(exchange).send(*route, std::move(letter), nullptr);
+  auto response = co_await upstreams(exchange).send(candidate, std::move(letter), nullptr);
   if (!response) {
-    co_await tell(call, upstream_fault(response.error().error, route->provider->name));
+    co_await tell(call, upstream_fault(response.error().error, candidate.provider->name));
     co_return;
   }
   auto body = co_await (*response)->read_all(max_count_bytes);
   if (!body) {
-    co_await tell(call, upstream_fault(body.error(), route->provider->name));
+    co_await tell(call, upstream_fault(body.error(), candidate.provider->name));
     co_return;
   }
   const int status = (*response)->status();
   if (status < 200 || status > 299) {
-    UpstreamError error = upstream_error(passage, status, *body, route->provider->name);
+    UpstreamError error = upstream_error(passage, status, *body, candidate.provider->name);
     if (!error.passes) {
       co_await tell(call, std::move(error.fault));
       co_return;

@@ -16,9 +16,9 @@ namespace {
 
 Json parsed(std::string_view text) { return Json::parse(text, nullptr, false); }
 
-Refusal no_way(const Dialect& dialect, const tenant::Route& route, std::string_view what_works) {
-  auto refusal = bad("model", fmt::format("provider {} (kind {}) has no {}; {}", route.provider->name,
-                                          route.provider->kind, dialect.name, what_works))
+Refusal no_way(const Dialect& dialect, const tenant::Candidate& candidate, std::string_view what_works) {
+  auto refusal = bad("model", fmt::format("provider {} (kind {}) has no {}; {}", candidate.provider->name,
+                                          candidate.provider->kind, dialect.name, what_works))
                      .error();
   refusal.next = "govctl provider list";
   return refusal;
@@ -26,27 +26,27 @@ Refusal no_way(const Dialect& dialect, const tenant::Route& route, std::string_v
 
 // The same format on both sides, or the one that a translation ends in.
 std::expected<Format, Refusal> format_for(const Dialect& dialect, const providers::Adapter& adapter,
-                                          const tenant::Route& route) {
+                                          const tenant::Candidate& candidate) {
   if (dialect.format == Format::embeddings) {
     if (!adapter.embeddings) {
       return std::unexpected(
-          no_way(dialect, route,
+          no_way(dialect, candidate,
                  "embeddings work with a model of a provider of kind openai, azure_openai, gemini, "
                  "cohere or mock, as text-embedding-3-small"));
     }
     return *adapter.embeddings;
   }
-  if (dialect.format == Format::responses && adapter.responses && route.provider->responses)
+  if (dialect.format == Format::responses && adapter.responses && candidate.provider->responses)
     return Format::responses;
   return adapter.chat;
 }
 
 Result<Json> translated(const Dialect& dialect, const providers::Adapter& adapter, Format format,
-                        const Request& request, std::string_view body, const tenant::Route& route) {
+                        const Request& request, std::string_view body, const tenant::Candidate& candidate) {
   Json json = parsed(body);
   if (!json.is_object()) return fail(Code::invalid, "the body holds a string that is no Unicode text");
   if (dialect.format == Format::embeddings) {
-    json["model"] = route.upstream_model;
+    json["model"] = candidate.upstream_model;
     return adapter.embeddings_from_openai(json);
   }
   if (dialect.request_to_chat != nullptr) {
@@ -54,9 +54,9 @@ Result<Json> translated(const Dialect& dialect, const providers::Adapter& adapte
     if (!chat) return chat;
     json = std::move(*chat);
   }
-  json["model"] = route.upstream_model;
+  json["model"] = candidate.upstream_model;
   if (format == Format::chat) {
-    if (request.ask.stream && route.provider->usage_in_stream)
+    if (request.ask.stream && candidate.provider->usage_in_stream)
       json["stream_options"] = {{"include_usage", true}};
     return json;
   }
@@ -93,19 +93,19 @@ void bound(Json& json, Format format, const domain::Provider& provider, std::int
 }  // namespace
 
 std::expected<Passage, Refusal> find_passage(const Dialect& dialect, const Request& request,
-                                             std::string_view body, const tenant::Route& route) {
+                                             std::string_view body, const tenant::Candidate& candidate) {
   Passage passage;
   passage.dialect = &dialect;
-  passage.adapter = providers::find_adapter(route.provider->kind);
+  passage.adapter = providers::find_adapter(candidate.provider->kind);
   if (passage.adapter == nullptr)
-    return std::unexpected(no_way(dialect, route, "this govd does not know that kind"));
-  auto format = format_for(dialect, *passage.adapter, route);
+    return std::unexpected(no_way(dialect, candidate, "this govd does not know that kind"));
+  auto format = format_for(dialect, *passage.adapter, candidate);
   if (!format) return std::unexpected(std::move(format.error()));
   passage.format = *format;
   if (passage.format == dialect.format) return passage;
-  auto json = translated(dialect, *passage.adapter, passage.format, request, body, route);
+  auto json = translated(dialect, *passage.adapter, passage.format, request, body, candidate);
   if (!json) {
-    return bad("", fmt::format("this request cannot be said to provider {}: {}", route.provider->name,
+    return bad("", fmt::format("this request cannot be said to provider {}: {}", candidate.provider->name,
                                json.error().message));
   }
   if (const auto* const encoding = request.object.find("encoding_format")) {
@@ -115,19 +115,19 @@ std::expected<Passage, Refusal> find_passage(const Dialect& dialect, const Reque
   return passage;
 }
 
-std::string body_for(Passage& passage, std::string body, const Request& request, const tenant::Route& route,
-                     std::int64_t output_tokens, bool say_output_tokens) {
+std::string body_for(Passage& passage, std::string body, const Request& request,
+                     const tenant::Candidate& candidate, std::int64_t output_tokens, bool say_output_tokens) {
   if (!passage.bytes_pass()) {
     if (!request.ask.no_output) {
-      bound(*passage.translated, passage.format, *route.provider, output_tokens, say_output_tokens);
+      bound(*passage.translated, passage.format, *candidate.provider, output_tokens, say_output_tokens);
     }
     return dumped(*passage.translated);
   }
   Edits edits;
-  if (route.upstream_model != request.ask.model) edits.model = route.upstream_model;
-  edits.include_usage = request.ask.stream && !request.include_usage && route.provider->usage_in_stream;
+  if (candidate.upstream_model != request.ask.model) edits.model = candidate.upstream_model;
+  edits.include_usage = request.ask.stream && !request.include_usage && candidate.provider->usage_in_stream;
   if (say_output_tokens && request.ask.max_tokens != output_tokens) edits.max_tokens = output_tokens;
-  edits.max_tokens_field = route.provider->max_tokens_field;
+  edits.max_tokens_field = candidate.provider->max_tokens_field;
   return passage.dialect->edited(std::move(body), request, edits);
 }
 

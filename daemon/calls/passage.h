@@ -27,12 +27,12 @@ struct Passage {
 
 // A refusal (bad_request) names the field that cannot be carried, or what works where nothing can be.
 std::expected<Passage, domain::Refusal> find_passage(const Dialect& dialect, const Request& request,
-                                                     std::string_view body, const tenant::Route& route);
+                                                     std::string_view body, const tenant::Candidate& candidate);
 
 // The body as the provider must see it, once it is known what may be produced: `output_tokens` are told unless
 // the model's own largest answer is what is held.
-std::string body_for(Passage& passage, std::string body, const Request& request, const tenant::Route& route,
-                     std::int64_t output_tokens, bool say_output_tokens);
+std::string body_for(Passage& passage, std::string body, const Request& request,
+                     const tenant::Candidate& candidate, std::int64_t output_tokens, bool say_output_tokens);
 
 // A whole answer of the provider's in OpenAI chat (or embeddings); an error: it is no such answer.
 Result<providers::Json> pivot_answer(const Passage& passage, std::string_view body,

@@ -10,6 +10,7 @@
 #include "common/version.h"
 #include "daemon/calls/fields.h"
 #include "daemon/providers/mock.h"
+#include "daemon/providers/model_list.h"
 
 namespace govctl::calls {
 namespace {
@@ -93,34 +94,35 @@ http::UpstreamRequest request_of(const http::Upstream& upstream, providers::Wire
 
 }  // namespace
 
-Calls::Upstreams::Parsed Calls::Upstreams::upstream_of(const tenant::Route& route) {
-  if (parsed_for_ != route.platform) {
+Calls::Upstreams::Parsed Calls::Upstreams::upstream_of(const tenant::Candidate& candidate) {
+  if (parsed_for_ != candidate.platform) {
     parsed_.clear();
-    parsed_for_ = route.platform;
+    parsed_for_ = candidate.platform;
   }
-  const auto found = parsed_.find(route.provider);
+  const auto found = parsed_.find(candidate.provider);
   if (found != parsed_.end()) return found->second;
-  auto upstream = http::Upstream::parse(route.provider->base_url, route.provider->allow_private);
+  auto upstream = http::Upstream::parse(candidate.provider->base_url, candidate.provider->allow_private);
   if (upstream) {
-    upstream->ca_file = route.provider->ca_file;
-    upstream->connect_timeout = std::chrono::milliseconds(route.provider->connect_timeout_ms);
-    upstream->first_byte_timeout = std::chrono::milliseconds(route.provider->first_byte_timeout_ms);
-    upstream->idle_timeout = std::chrono::milliseconds(route.provider->idle_timeout_ms);
+    upstream->ca_file = candidate.provider->ca_file;
+    upstream->connect_timeout = std::chrono::milliseconds(candidate.provider->connect_timeout_ms);
+    upstream->first_byte_timeout = std::chrono::milliseconds(candidate.provider->first_byte_timeout_ms);
+    upstream->idle_timeout = std::chrono::milliseconds(candidate.provider->idle_timeout_ms);
   }
   auto parsed = std::make_shared<const Result<http::Upstream>>(std::move(upstream));
-  return parsed_.emplace(route.provider, std::move(parsed)).first->second;
+  return parsed_.emplace(candidate.provider, std::move(parsed)).first->second;
 }
 
-asio::awaitable<Response> Calls::Upstreams::send(const tenant::Route& route, Letter letter,
+asio::awaitable<Response> Calls::Upstreams::send(const tenant::Candidate& candidate, Letter letter,
                                                  std::function<void()>* cancel) {
-  if (route.provider->kind == "mock") {
+  if (candidate.provider->kind == "mock") {
     const auto created = static_cast<long>(clock_.now().micros / micros_per_second);
-    auto answer = letter.format == providers::Format::embeddings
-                      ? providers::mock::embeddings(letter.body, route.upstream_model)
-                      : providers::mock::answer(letter.body, route.upstream_model, letter.request_id, created);
+    auto answer =
+        letter.format == providers::Format::embeddings
+            ? providers::mock::embeddings(letter.body, candidate.upstream_model)
+            : providers::mock::answer(letter.body, candidate.upstream_model, letter.request_id, created);
     co_return std::make_unique<MockResponse>(context_, std::move(answer));
   }
-  const Parsed parsed = upstream_of(route);
+  const Parsed parsed = upstream_of(candidate);
   const Result<http::Upstream>& upstream = *parsed;
   if (!upstream) {
     http::SendFault fault{upstream.error(), true};
@@ -129,14 +131,14 @@ asio::awaitable<Response> Calls::Upstreams::send(const tenant::Route& route, Let
   const std::string host = host_of(*upstream);
   providers::WireInput input;
   input.format = letter.format;
-  input.base_url = route.provider->base_url;
+  input.base_url = candidate.provider->base_url;
   input.host = host;
   input.base_path = upstream->base_path;
-  input.model = route.upstream_model;
+  input.model = candidate.upstream_model;
   input.stream = letter.stream;
   input.body = std::move(letter.body);
-  if (route.credential) input.credential = route.credential->reveal();
-  input.api_version = route.provider->api_version;
+  if (candidate.credential) input.credential = candidate.credential->reveal();
+  input.api_version = candidate.provider->api_version;
   input.passed = letter.passed;
   input.unix_seconds = clock_.now().micros / micros_per_second;
   auto wire = letter.adapter.wire(std::move(input));
@@ -145,6 +147,44 @@ asio::awaitable<Response> Calls::Upstreams::send(const tenant::Route& route, Let
     co_return std::unexpected(std::move(fault));
   }
   co_return co_await client_.send(*upstream, request_of(*upstream, std::move(*wire), letter), cancel);
+}
+
+asio::awaitable<Response> Calls::Upstreams::list_models(const tenant::Candidate& candidate,
+                                                        std::string& called) {
+  const domain::Provider& provider = *candidate.provider;
+  const auto unsent = [](Error error) { return std::unexpected(http::SendFault{std::move(error), true}); };
+  const Parsed parsed = upstream_of(candidate);
+  const Result<http::Upstream>& upstream = *parsed;
+  if (!upstream) co_return unsent(upstream.error());
+  const auto path = providers::model_list_path(provider.kind, upstream->base_path, provider.api_version);
+  if (!path) {
+    called = "nothing";
+    co_return unsent({Code::invalid,
+                      fmt::format("the kind {} has no list of models where its models answer", provider.kind),
+                      "", ""});
+  }
+  const std::string host = host_of(*upstream);
+  called = fmt::format("GET {}://{}{}", upstream->tls ? "https" : "http", host, *path);
+  // The headers, credential included, are those of a call.
+  const providers::Adapter* const adapter = providers::find_adapter(provider.kind);
+  providers::WireInput input;
+  input.format = adapter->chat;
+  input.base_url = provider.base_url;
+  input.host = host;
+  input.base_path = upstream->base_path;
+  input.model = "any";
+  if (candidate.credential) input.credential = candidate.credential->reveal();
+  input.api_version = provider.api_version;
+  auto wire = adapter->wire(std::move(input));
+  if (!wire) co_return unsent(wire.error());
+  http::UpstreamRequest request;
+  request.method = "GET";
+  request.target = *path;
+  for (auto& header : wire->headers) {
+    if (same_but_for_case(header.name, "content-type")) continue;
+    request.headers.push_back({std::move(header.name), std::move(header.value)});
+  }
+  co_return co_await client_.send(*upstream, std::move(request));
 }
 
 }  // namespace govctl::calls

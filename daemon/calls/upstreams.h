@@ -28,12 +28,16 @@ class Calls::Upstreams {
     const std::vector<providers::WireHeader>* passed = nullptr;  // of the client's
   };
   // `cancel` receives what abandons the sending.
-  asio::awaitable<Response> send(const tenant::Route& route, Letter letter, std::function<void()>* cancel);
+  asio::awaitable<Response> send(const tenant::Candidate& candidate, Letter letter,
+                                 std::function<void()>* cancel);
+
+  // GET of the provider's own list of models; `called` says which. invalid for a kind that has none.
+  asio::awaitable<Response> list_models(const tenant::Candidate& candidate, std::string& called);
 
  private:
   // Shared: a change of the platform's rows drops what a call in flight still uses.
   using Parsed = std::shared_ptr<const Result<http::Upstream>>;
-  Parsed upstream_of(const tenant::Route& route);
+  Parsed upstream_of(const tenant::Candidate& candidate);
   asio::io_context& context_;
   const Clock& clock_;
   http::Client client_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/calls/calls.h"
 #include "daemon/http/server.h"
 #include "daemon/tenant/registry.h"
 
@@ -21,6 +22,7 @@ struct ControlOptions {
   std::string state_dir;
   std::function<std::string()> gateway_url;  // "http://127.0.0.1:4683"
   std::int64_t started_steady = 0;           // micros
+  calls::Calls* calls = nullptr;             // null where no calls are made
 };
 
 class Control {

@@ -10,6 +10,16 @@ struct Health {
   static constexpr auto fields() { return std::tuple{api::field("status", &Health::status, "ok")}; }
 };
 
+struct Readiness {
+  std::string status = "ok";
+  std::vector<std::string> open_circuits;
+  static constexpr auto fields() {
+    return std::tuple{
+        api::field("status", &Readiness::status, "ok"),
+        api::field("open_circuits", &Readiness::open_circuits, "providers that are not asked for now")};
+  }
+};
+
 // status.cpp
 Answer get_health(Request& request);
 Answer get_ready(Request& request);
@@ -67,6 +77,9 @@ Answer list_providers(Request& request);
 Answer get_provider(Request& request);
 Answer change_provider(Request& request);
 Answer delete_provider(Request& request);
+// provider_calls.cpp
+Answer test_provider(Request& request);
+Answer list_provider_models(Request& request);
 // policies.cpp
 Answer create_policy(Request& request);
 Answer list_policies(Request& request);
@@ -74,6 +87,11 @@ Answer get_policy(Request& request);
 Answer change_policy(Request& request);
 Answer delete_policy(Request& request);
 Answer get_effective_policy(Request& request);
+// aliases.cpp
+Answer list_aliases(Request& request);
+Answer get_alias(Request& request);
+Answer put_alias(Request& request);
+Answer delete_alias(Request& request);
 // budgets.cpp
 Answer create_budget(Request& request);
 Answer list_budgets(Request& request);

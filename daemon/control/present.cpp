@@ -172,6 +172,17 @@ api::Budget shown(const domain::Budget& budget, const std::string& path, const t
   return made;
 }
 
+api::Alias shown(const domain::ModelAlias& alias, const std::string& org_slug) {
+  api::Alias made;
+  made.org = org_slug;
+  made.name = alias.name;
+  for (const auto& target : alias.targets) made.targets.push_back(target.provider + "/" + target.model);
+  made.version = alias.version;
+  made.created_at = rfc3339(alias.created_at);
+  made.updated_at = rfc3339(alias.updated_at);
+  return made;
+}
+
 api::Provider shown(const domain::Provider& provider) {
   api::Provider made;
   made.name = provider.name;
@@ -188,6 +199,7 @@ api::Provider shown(const domain::Provider& provider) {
   made.connect_timeout_ms = provider.connect_timeout_ms;
   made.first_byte_timeout_ms = provider.first_byte_timeout_ms;
   made.idle_timeout_ms = provider.idle_timeout_ms;
+  made.max_parallel = provider.max_parallel;
   made.needs_credential = provider.needs_credential;
   made.shipped = provider.shipped;
   made.version = provider.version;

@@ -22,6 +22,7 @@ api::Credential shown(const domain::Credential& credential, const std::string& o
 api::Policy shown(const domain::Policy& policy, const std::string& path);
 api::Budget shown(const domain::Budget& budget, const std::string& path, const tenant::Spend& spend,
                   Timestamp now);
+api::Alias shown(const domain::ModelAlias& alias, const std::string& org_slug);
 api::Provider shown(const domain::Provider& provider);
 api::ModelPricing shown(const domain::ModelPrice& model);
 api::Entry shown(const store::StoredEntry& stored);

@@ -1,5 +1,6 @@
 #include <fmt/ranges.h>
 
+#include "daemon/calls/calls.h"
 #include "daemon/control/changes.h"
 #include "daemon/control/checks.h"
 #include "daemon/control/handlers.h"
@@ -11,6 +12,7 @@
 namespace govctl::control {
 namespace {
 
+constexpr std::int64_t most_parallel = 100'000;
 constexpr std::int64_t day_ms = std::int64_t{86'400} * 1'000;
 
 Subject subject_of(const domain::Provider& provider) { return {"provider", provider.name, provider.name}; }
@@ -38,11 +40,24 @@ Result<void> check(const domain::Provider& row) {
   if (!row.ca_file.empty() && !row.ca_file.starts_with('/')) {
     return fail(Code::invalid, "'ca_file' must be an absolute path");
   }
+  if (row.max_parallel < 0 || row.max_parallel > most_parallel) {
+    return fail(Code::invalid,
+                fmt::format("'max_parallel' must be from 1 to {}, or 0 for no limit", most_parallel));
+  }
   return all_of({check_text("base_url", row.base_url, 500), check_text("ca_file", row.ca_file, 1000),
                  check_text("api_version", row.api_version, 100),
                  check_timeout("connect_timeout_ms", row.connect_timeout_ms),
                  check_timeout("first_byte_timeout_ms", row.first_byte_timeout_ms),
                  check_timeout("idle_timeout_ms", row.idle_timeout_ms)});
+}
+
+// With what its circuit is now, which is no part of the row.
+api::Provider shown_now(const Request& request, const domain::Provider& row) {
+  api::Provider made = shown(row);
+  if (request.options.calls != nullptr) {
+    made.circuit = std::string(domain::circuit_word(request.options.calls->traffic().circuit(row.name)));
+  }
+  return made;
 }
 
 std::unexpected<Error> none(std::string_view name) {
@@ -70,6 +85,7 @@ void apply(const api::ProviderPatch& patch, domain::Provider& row) {
   if (patch.api_version.present) row.api_version = patch.api_version.value.value_or("");
   if (patch.connect_timeout_ms) row.connect_timeout_ms = *patch.connect_timeout_ms;
   if (patch.first_byte_timeout_ms) row.first_byte_timeout_ms = *patch.first_byte_timeout_ms;
+  if (patch.max_parallel) row.max_parallel = *patch.max_parallel;
   if (patch.idle_timeout_ms) row.idle_timeout_ms = *patch.idle_timeout_ms;
 }
 
@@ -88,6 +104,7 @@ domain::Provider row_of(const api::ProviderCreate& body) {
   row.connect_timeout_ms = body.connect_timeout_ms.value_or(row.connect_timeout_ms);
   row.first_byte_timeout_ms = body.first_byte_timeout_ms.value_or(row.first_byte_timeout_ms);
   row.idle_timeout_ms = body.idle_timeout_ms.value_or(row.idle_timeout_ms);
+  row.max_parallel = body.max_parallel.value_or(row.max_parallel);
   return row;
 }
 
@@ -117,7 +134,9 @@ Answer create_provider(Request& request) {
 
 Answer list_providers(Request& request) {
   std::vector<api::Provider> providers;
-  for (const auto& provider : request.registry.platform()->providers) providers.push_back(shown(provider));
+  for (const auto& provider : request.registry.platform()->providers) {
+    providers.push_back(shown_now(request, provider));
+  }
   auto page =
       page_of(request, std::move(providers), [](const api::Provider& provider) { return provider.name; });
   if (!page) co_return std::unexpected(page.error());
@@ -128,7 +147,7 @@ Answer get_provider(Request& request) {
   const auto platform = request.registry.platform();
   const auto found = std::ranges::find(platform->providers, request.parameter(0), &domain::Provider::name);
   if (found == platform->providers.end()) co_return none(request.parameter(0));
-  co_return reply(shown(*found));
+  co_return reply(shown_now(request, *found));
 }
 
 Answer change_provider(Request& request) {

@@ -22,7 +22,7 @@ constexpr Schema list_of = &api::schema<api::List<T>>;
 constexpr std::array table{
     // --- the daemon itself ---
     Route{"GET", "/health", Needs(none), get_health, "Alive", nullptr, of<Health>},
-    Route{"GET", "/health/ready", Needs(none), get_ready, "Ready to serve", nullptr, of<Health>},
+    Route{"GET", "/health/ready", Needs(none), get_ready, "Ready to serve", nullptr, of<Readiness>},
     Route{"GET", "/health/db", Needs(none), get_database_health, "The catalog can be read", nullptr,
           of<Health>},
     Route{"GET", "/openapi.json", Needs(none), get_openapi, "This API as OpenAPI 3.1", nullptr, nullptr, 200,
@@ -142,6 +142,16 @@ constexpr std::array table{
     Route{"DELETE", "/budgets/{id}", Needs(budgets_write), delete_budget, "Delete a budget", nullptr,
           of<api::Budget>, 200, Shape::versioned},
 
+    Route{"GET", "/orgs/{org}/aliases", Needs(settings_read), list_aliases, "An org's own names for models",
+          nullptr, list_of<api::Alias>, 200, Shape::list},
+    Route{"GET", "/orgs/{org}/aliases/{name}", Needs(settings_read), get_alias, "One alias", nullptr,
+          of<api::Alias>},
+    Route{"PUT", "/orgs/{org}/aliases/{name}", Needs(settings_write), put_alias,
+          "Set the models that an alias leads to, in order", of<api::AliasPut>, of<api::Alias>, 200,
+          Shape::versioned},
+    Route{"DELETE", "/orgs/{org}/aliases/{name}", Needs(settings_write), delete_alias, "Delete an alias",
+          nullptr, of<api::Alias>, 200, Shape::versioned},
+
     // --- providers and prices ---
     Route{"GET", "/providers", Needs(providers_read), list_providers, "Providers by name", nullptr,
           list_of<api::Provider>, 200, Shape::list},
@@ -153,6 +163,12 @@ constexpr std::array table{
           of<api::ProviderPatch>, of<api::Provider>, 200, Shape::versioned},
     Route{"DELETE", "/providers/{name}", Needs(providers_delete), delete_provider, "Delete a provider", nullptr,
           of<api::Provider>, 200, Shape::versioned},
+    Route{"POST", "/providers/{name}/test", Needs(providers_write), test_provider,
+          "Ask a provider for its models, to see that it answers; costs nothing", of<api::ProviderTest>,
+          of<api::ProviderTested>},
+    Route{"GET", "/providers/{name}/models", Needs(providers_read), list_provider_models,
+          "The models that the provider itself lists, and which have a price", nullptr,
+          list_of<api::ProviderModel>, 200, Shape::list, Names{"org"}},
     Route{"GET", "/pricing", Needs(pricing_read), list_pricing, "Prices by provider and model", nullptr,
           list_of<api::ModelPricing>, 200, Shape::list, Names{"provider", "model"}},
     Route{"GET", "/pricing/{provider}/{model}", Needs(pricing_read), get_pricing, "One model's price", nullptr,

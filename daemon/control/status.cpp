@@ -14,7 +14,12 @@ Answer get_health(Request& /*request*/) { co_return reply(Health{}); }
 
 // The registry is loaded before anybody listens: who answers is ready. A quarantined org does not stop the
 // others.
-Answer get_ready(Request& /*request*/) { co_return reply(Health{}); }
+// Nor does a provider that keeps failing: it is named.
+Answer get_ready(Request& request) {
+  Readiness ready;
+  if (request.options.calls != nullptr) ready.open_circuits = request.options.calls->traffic().open_circuits();
+  co_return reply(ready);
+}
 
 Answer get_database_health(Request& request) {
   Query<std::vector<store::CatalogOrg>> query = store::list_orgs;
@@ -33,6 +38,7 @@ Answer get_status(Request& request) {
   status.orgs = static_cast<std::int64_t>(request.registry.tenants().size());
   status.inflight = static_cast<std::int64_t>(request.registry.inflight());
   status.quarantined = request.registry.quarantined();
+  if (request.options.calls != nullptr) status.open_circuits = request.options.calls->traffic().open_circuits();
   status.state_dir = request.options.state_dir;
   co_return reply(status);
 }

@@ -67,9 +67,27 @@ std::int64_t fitting_output(const Demand& demand, std::int64_t room) {
 std::string_view cause_word(Cause cause) { return causes[static_cast<std::size_t>(cause)].word; }
 CallStatus status_of(Cause cause) { return causes[static_cast<std::size_t>(cause)].status; }
 
+void Demand::cover(const Demand& other) {
+  if (bounds.empty()) bounds.push_back({price, input_tokens, output_tokens});
+  bounds.push_back({other.price, other.input_tokens, other.output_tokens});
+  input_tokens = std::max(input_tokens, other.input_tokens);
+  output_tokens = std::max(output_tokens, other.output_tokens);
+  rate_tokens = std::max(rate_tokens, other.rate_tokens);
+}
+
 std::optional<Credits> Demand::hold(std::int64_t output) const {
-  const auto cost = worst_case(*price, input_tokens, output, choices);
-  return cost ? cost->credits(credits_per_usd) : std::nullopt;
+  const auto credits = [&](const ModelPrice& row, std::int64_t in, std::int64_t out) {
+    const auto cost = worst_case(row, in, out, choices);
+    return cost ? cost->credits(credits_per_usd) : std::nullopt;
+  };
+  if (bounds.empty()) return credits(*price, input_tokens, output);
+  std::optional<Credits> dearest;
+  for (const Bound& bound : bounds) {
+    const auto one = credits(*bound.price, bound.input_tokens, std::min(output, bound.output_tokens));
+    if (!one) return std::nullopt;
+    if (!dearest || *one > *dearest) dearest = one;
+  }
+  return dearest;
 }
 
 std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, std::string_view provider,

@@ -68,6 +68,12 @@ struct Refusal {
 
 // What the call would hold: after rules, before money.
 struct Demand {
+  // Of one candidate that the call may go to.
+  struct Bound {
+    const ModelPrice* price = nullptr;
+    std::int64_t input_tokens = 0;
+    std::int64_t output_tokens = 0;
+  };
   const ModelPrice* price = nullptr;
   std::int64_t credits_per_usd = 0;
   std::int64_t input_tokens = 0;   // worst case (or the estimate, where the policy prefers it)
@@ -76,6 +82,9 @@ struct Demand {
   std::int64_t rate_tokens = 0;  // what counts against tpm until the call is settled
   bool may_clamp = false;
   std::int64_t clamp_floor = 256;  // never below this
+  std::vector<Bound> bounds;       // of every candidate, where there are several
+  // The hold covers this candidate too: the dearest of them is what counts.
+  void cover(const Demand& other);
   // The worst case in credits at `output` tokens; empty when it overflows.
   [[nodiscard]] std::optional<Credits> hold(std::int64_t output) const;
 };

@@ -130,6 +130,19 @@ struct Budget {
   Timestamp created_at, updated_at;
 };
 
+// Where a model's name of an org's own leads: models at providers, the one to try first first.
+struct ModelTarget {
+  std::string provider, model;
+  bool operator==(const ModelTarget&) const = default;
+};
+constexpr std::size_t max_alias_targets = 8;
+struct ModelAlias {
+  std::string name;
+  std::vector<ModelTarget> targets;
+  std::int64_t version = 1;
+  Timestamp created_at, updated_at;
+};
+
 // An org at rest: what its snapshot of rules is built from. Deleted rows are not here; revoked keys are.
 struct OrgConfig {
   Org org;
@@ -141,6 +154,7 @@ struct OrgConfig {
   std::vector<DataKey> data_keys;
   std::vector<Policy> policies;
   std::vector<Budget> budgets;
+  std::vector<ModelAlias> aliases;
 };
 
 struct Provider {
@@ -152,6 +166,7 @@ struct Provider {
   bool responses = false;   // has POST /v1/responses
   std::string api_version;  // azure_openai; empty: the kind's own choice
   std::int64_t connect_timeout_ms = 5'000, first_byte_timeout_ms = 600'000, idle_timeout_ms = 300'000;
+  std::int64_t max_parallel = 0;  // calls at once, of all orgs; 0: no limit
   bool needs_credential = true;
   bool shipped = false;
   std::int64_t version = 1;

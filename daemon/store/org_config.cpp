@@ -1,5 +1,6 @@
 #include "daemon/store/org_config.h"
 
+#include "daemon/store/aliases.h"
 #include "daemon/store/budgets.h"
 #include "daemon/store/credentials.h"
 #include "daemon/store/keys.h"
@@ -32,6 +33,7 @@ Result<domain::OrgConfig> load_org_config(Connection& connection) {
   take(config.data_keys, list_data_keys(connection));
   take(config.policies, list_policies(connection));
   take(config.budgets, list_budgets(connection));
+  take(config.aliases, list_aliases(connection));
   if (!done) return std::unexpected(done.error());
   return config;
 }

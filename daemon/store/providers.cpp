@@ -9,24 +9,24 @@ namespace {
 constexpr char insert_provider_sql[] =
     "INSERT INTO providers(name, kind, base_url, allow_private, ca_file, proxy, no_proxy, max_tokens_field,"
     " usage_in_stream, connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, needs_credential, shipped, "
-    "version, responses, api_version,"
+    "version, responses, api_version, max_parallel,"
     " created_at, updated_at) VALUES(:name, :kind, :base_url, :allow_private, :ca_file, :proxy, :no_proxy, "
     ":field,"
     " :usage, :connect, :first_byte, :idle, :credential, :shipped, :version, :responses, "
-    ":api_version, :now, :now)";
+    ":api_version, :max_parallel, :now, :now)";
 constexpr char update_provider_sql[] =
     "UPDATE providers SET base_url = :base_url, allow_private = :allow_private, ca_file = :ca_file, proxy = "
     ":proxy,"
     " no_proxy = :no_proxy, max_tokens_field = :field, usage_in_stream = :usage, connect_timeout_ms = :connect,"
     " first_byte_timeout_ms = :first_byte, idle_timeout_ms = :idle, needs_credential = :credential, version = "
-    ":version, responses = :responses, api_version = :api_version,"
+    ":version, responses = :responses, api_version = :api_version, max_parallel = :max_parallel,"
     " updated_at = :now WHERE name = :name";
 constexpr char delete_provider_sql[] = "DELETE FROM providers WHERE name = :name";
 constexpr char provider_columns[] =
     "SELECT name, kind, base_url, allow_private, ca_file, proxy, no_proxy, max_tokens_field, usage_in_stream,"
     " connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, needs_credential, shipped, version, "
     "responses, "
-    "api_version FROM "
+    "api_version, max_parallel FROM "
     "providers";
 constexpr auto find_provider_sql = sql(provider_columns, " WHERE name = :id");
 constexpr auto list_providers_sql = sql(provider_columns, " ORDER BY name");
@@ -69,6 +69,7 @@ void set_changeable(SQLite::Statement& statement, const domain::Provider& provid
   set(statement, ":version", provider.version);
   set(statement, ":responses", provider.responses);
   set_or_null(statement, ":api_version", provider.api_version);
+  set(statement, ":max_parallel", provider.max_parallel);
   set(statement, ":now", now);
 }
 
@@ -91,6 +92,7 @@ domain::Provider read_provider(RowReader& row) {
   provider.version = row.integer();
   provider.responses = row.boolean();
   provider.api_version = row.text();
+  provider.max_parallel = row.integer();
   return provider;
 }
 

@@ -80,6 +80,46 @@ domain::UsageEvent event_of(const CallFacts& call, const Snapshot& snapshot, con
   return event;
 }
 
+// What the candidates that the rules allow need together.
+struct Covered {
+  domain::Demand demand;
+  std::bitset<domain::max_alias_targets> candidates;
+  std::size_t dearest = 0;
+};
+
+// A refusal when the rules allow none of them: of the first.
+std::expected<Covered, Refusal> cover(const CallFacts& facts, const Route& route) {
+  const Node& key = *facts.caller.key;
+  const std::int64_t rate = facts.caller.snapshot->config().org.credits_per_usd;
+  Covered covered;
+  std::optional<Refusal> refused;
+  Credits most;
+  for (std::size_t i = 0; i < route.candidates.size(); ++i) {
+    const Candidate& candidate = route.candidates[i];
+    auto demand = domain::check_rules(*key.rules, facts.ask, candidate.provider->name, candidate.upstream_model,
+                                      *candidate.price, rate);
+    if (!demand) {
+      if (!refused) refused = std::move(demand.error());
+      continue;
+    }
+    const Credits worst = *demand->hold(demand->output_tokens);  // check_rules has seen that it fits
+    if (covered.candidates.none() || worst > most) {
+      most = worst;
+      covered.dearest = i;
+    }
+    if (covered.candidates.none()) {
+      covered.demand = std::move(*demand);
+    } else {
+      covered.demand.cover(*demand);
+    }
+    covered.candidates.set(i);
+  }
+  if (covered.candidates.any()) return covered;
+  refused->path = key.path;
+  if (refused->next.empty()) refused->next = fmt::format("govctl policy effective {}", key.path);
+  return std::unexpected(std::move(*refused));
+}
+
 }  // namespace
 
 // --- reserve
@@ -176,15 +216,9 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   const Node& key = *facts.caller.key;
   contender.nodes = snapshot.chain(key);
   if (auto refusal = inactive(snapshot, contender.nodes)) co_return std::unexpected(std::move(*refusal));
-  auto demand = domain::check_rules(*key.rules, facts.ask, route.provider->name, route.upstream_model,
-                                    *route.price, snapshot.config().org.credits_per_usd);
-  if (!demand) {
-    Refusal refusal = std::move(demand.error());
-    refusal.path = key.path;
-    if (refusal.next.empty()) refusal.next = fmt::format("govctl policy effective {}", key.path);
-    co_return std::unexpected(std::move(refusal));
-  }
-  contender.demand = &*demand;
+  auto covered = cover(facts, route);
+  if (!covered) co_return std::unexpected(std::move(covered.error()));
+  contender.demand = &covered->demand;
 
   bool waited = false;
   bool write_rules = false;
@@ -231,6 +265,8 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   hold->tenant = shared_from_this();
   hold->call = facts;
   hold->route = route;
+  hold->covered = covered->candidates;
+  hold->asked = covered->dearest;
   hold->meters = contender.meters;
   hold->reserved = decision.hold;
   hold->output_tokens = decision.output_tokens;
@@ -242,10 +278,12 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   reservation.request_id = facts.request_id;
   reservation.scope = snapshot.scope(key);
   reservation.dialect = facts.dialect;
-  reservation.provider = route.provider->name;
+  // The dearest candidate: a call that a crash leaves is charged the hold, which is its.
+  const Candidate& dearest = route.candidates[covered->dearest];
+  reservation.provider = dearest.provider->name;
   reservation.model = facts.ask.model;
-  reservation.price_model = route.price->model;
-  reservation.price_version = route.price->version;
+  reservation.price_model = dearest.price->model;
+  reservation.price_version = dearest.price->version;
   reservation.credits_per_usd = snapshot.config().org.credits_per_usd;
   reservation.stream = facts.ask.stream;
   reservation.reserved = decision.hold;
@@ -287,6 +325,8 @@ Hold::~Hold() {
 std::int64_t Hold::output_tokens() const { return facts_->output_tokens; }
 bool Hold::clamped() const { return facts_->clamped; }
 Credits Hold::reserved() const { return facts_->reserved; }
+bool Hold::covers(std::size_t candidate) const { return facts_->covered.test(candidate); }
+void Hold::ask(std::size_t candidate) { facts_->asked = candidate; }
 domain::Outcome& Hold::outcome() { return facts_->outcome; }
 
 asio::awaitable<Result<domain::Charge>> Hold::settle() {
@@ -304,8 +344,9 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   const CallFacts& call = hold.call;
   const domain::Outcome& outcome = hold.outcome;
   const Snapshot& snapshot = *call.caller.snapshot;
-  domain::Charge charge = domain::charge_of(outcome, call.ask, *hold.route.price,
-                                            snapshot.config().org.credits_per_usd, hold.reserved);
+  const Candidate& asked = hold.route.candidates[hold.asked];
+  domain::Charge charge =
+      domain::charge_of(outcome, call.ask, *asked.price, snapshot.config().org.credits_per_usd, hold.reserved);
   if (hold.clamped) charge.flags.set(domain::CallFlag::clamped);
   if (hold.waited) charge.flags.set(domain::CallFlag::waited);
 
@@ -316,9 +357,9 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   }
   domain::UsageEvent& event = *settlement.event;
   event = event_of(call, snapshot, *call.caller.key, settlement.time.at, services_.clock->steady_micros());
-  event.provider = hold.route.provider->name;
-  event.price_model = hold.route.price->model;
-  event.price_version = hold.route.price->version;
+  event.provider = asked.provider->name;
+  event.price_model = asked.price->model;
+  event.price_version = asked.price->version;
   event.usage = charge.usage;
   event.cost_usd = charge.cost.usd();
   event.reserved = hold.reserved;
@@ -425,9 +466,9 @@ asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refus
   domain::UsageEvent event =
       event_of(facts, snapshot, key, services_.clock->now(), services_.clock->steady_micros());
   if (route != nullptr) {
-    event.provider = route->provider->name;
-    event.price_model = route->price->model;
-    event.price_version = route->price->version;
+    event.provider = route->first().provider->name;
+    event.price_model = route->first().price->model;
+    event.price_version = route->first().price->version;
   }
   event.status = domain::status_of(refusal.cause);
   event.cause = domain::cause_word(refusal.cause);

@@ -48,89 +48,153 @@ Refusal refuse(Cause cause, std::string message, std::string path, std::string n
   return refusal;
 }
 
-}  // namespace
+// A policy's word against a model there, if it has one.
+std::optional<Refusal> denied(const Caller& caller, const domain::Provider& provider, std::string_view model) {
+  const auto why = domain::model_refusal(*caller.key->rules, provider.name, model);
+  if (why.empty()) return std::nullopt;
+  return refuse(Cause::model_denied,
+                fmt::format("model '{}' at {} is not allowed: {}", model.substr(0, 100), provider.name, why),
+                caller.key->path, fmt::format("govctl policy effective {}", caller.key->path));
+}
 
-std::expected<Route, Refusal> route(const Caller& caller, std::string_view model) {
-  Route route;
-  route.platform = caller.tenant->platform();
-  const domain::PlatformConfig& platform = *route.platform;
+// The provider joined with its price and the org's credential.
+std::expected<Candidate, Refusal> candidate_of(const Caller& caller,
+                                               const std::shared_ptr<const domain::PlatformConfig>& platform,
+                                               const domain::Provider& provider, std::string_view model) {
   const std::string& path = caller.key->path;
-
-  // provider/model names one outright when the prefix is a provider's; else the slash is part of the model's
-  // name.
-  std::string_view upstream_model = model;
-  const std::size_t slash = model.find('/');
-  if (slash != std::string_view::npos) {
-    route.provider = find_provider(platform, model.substr(0, slash));
-    if (route.provider != nullptr) upstream_model = model.substr(slash + 1);
+  Candidate candidate;
+  candidate.platform = platform;
+  candidate.provider = &provider;
+  candidate.upstream_model = model;
+  candidate.price = domain::find_price(platform->models, provider.name, model);
+  if (candidate.price == nullptr) {
+    // A policy's denial is told first: a price or a credential would not help.
+    if (auto refusal = denied(caller, provider, model)) return std::unexpected(std::move(*refusal));
+    return std::unexpected(refuse(
+        Cause::no_price,
+        fmt::format("model '{}' at {} has no price, and an unknown price is never free", model.substr(0, 100),
+                    provider.name),
+        path,
+        fmt::format("govctl pricing set {} {} --input USD --output USD", provider.name, model.substr(0, 100))));
   }
-  if (route.provider == nullptr) {
-    const std::string_view name = provider_of(model);
-    route.provider = find_provider(platform, name);
-    if (route.provider == nullptr) {
-      return std::unexpected(refuse(
-          Cause::unknown_provider,
-          fmt::format("model '{}' is served by provider '{}', which is not set up", model.substr(0, 100), name),
-          path, fmt::format("govctl provider add {} --kind openai --base-url URL", name)));
-    }
-  }
-  route.upstream_model = upstream_model;
-  route.price = domain::find_price(platform.models, route.provider->name, upstream_model);
-  // A policy's denial is told first: a price or a credential would not help.
-  const auto denied = [&]() -> std::optional<Refusal> {
-    const auto why = domain::model_refusal(*caller.key->rules, route.provider->name, upstream_model);
-    if (why.empty()) return std::nullopt;
-    return refuse(Cause::model_denied,
-                  fmt::format("model '{}' at {} is not allowed: {}", upstream_model.substr(0, 100),
-                              route.provider->name, why),
-                  path, fmt::format("govctl policy effective {}", path));
-  };
-  if (route.price == nullptr) {
-    if (auto refusal = denied()) return std::unexpected(std::move(*refusal));
-    return std::unexpected(
-        refuse(Cause::no_price,
-               fmt::format("model '{}' at {} has no price, and an unknown price is never free",
-                           upstream_model.substr(0, 100), route.provider->name),
-               path,
-               fmt::format("govctl pricing set {} {} --input USD --output USD", route.provider->name,
-                           upstream_model.substr(0, 100))));
-  }
-  if (route.provider->needs_credential) {
-    auto credential = caller.tenant->credential(*caller.snapshot, route.provider->name);
+  if (provider.needs_credential) {
+    auto credential = caller.tenant->credential(*caller.snapshot, provider.name);
     if (!credential) {
-      if (auto refusal = denied()) return std::unexpected(std::move(*refusal));
+      if (auto refusal = denied(caller, provider, model)) return std::unexpected(std::move(*refusal));
       const std::string& org = caller.snapshot->root().slug;
       const std::string why =
           credential.error().code == Code::no_credential
-              ? fmt::format("org {} has no credential for provider {}", org, route.provider->name)
-              : fmt::format("the credential of org {} for provider {} cannot be opened", org,
-                            route.provider->name);
-      return std::unexpected(
-          refuse(Cause::no_credential, why, path,
-                 fmt::format("govctl credential add {} {} --stdin", org, route.provider->name)));
+              ? fmt::format("org {} has no credential for provider {}", org, provider.name)
+              : fmt::format("the credential of org {} for provider {} cannot be opened", org, provider.name);
+      return std::unexpected(refuse(Cause::no_credential, why, path,
+                                    fmt::format("govctl credential add {} {} --stdin", org, provider.name)));
     }
-    route.credential = std::move(*credential);
+    candidate.credential = std::move(*credential);
   }
+  return candidate;
+}
+
+Refusal not_set_up(const Caller& caller, std::string_view model, std::string_view provider) {
+  return refuse(
+      Cause::unknown_provider,
+      fmt::format("model '{}' is served by provider '{}', which is not set up", model.substr(0, 100), provider),
+      caller.key->path, fmt::format("govctl provider add {} --kind openai --base-url URL", provider));
+}
+
+// Nobody is left of an alias's list: the first one's cause, and why of each.
+Refusal none_left(const domain::ModelAlias& alias, std::vector<Refusal> refusals) {
+  std::string why;
+  for (const Refusal& refusal : refusals) why += (why.empty() ? "" : "; ") + refusal.message;
+  // What an administrator of prices or credentials can mend is told before what a policy forbids.
+  const auto mendable = std::ranges::find_if(
+      refusals, [](const Refusal& refusal) { return refusal.cause != Cause::model_denied; });
+  Refusal refusal = std::move(mendable == refusals.end() ? refusals.front() : *mendable);
+  refusal.message = fmt::format("alias '{}' leads to no model that this call may use: {}", alias.name, why);
+  return refusal;
+}
+
+std::expected<Route, Refusal> route_of(const Caller& caller, const domain::ModelAlias& alias) {
+  const auto platform = caller.tenant->platform();
+  Route route;
+  std::vector<Refusal> refusals;
+  for (const domain::ModelTarget& target : alias.targets) {
+    if (route.candidates.size() == domain::max_alias_targets) break;
+    const domain::Provider* const provider = find_provider(*platform, target.provider);
+    if (provider == nullptr) {
+      refusals.push_back(not_set_up(caller, target.model, target.provider));
+      continue;
+    }
+    if (auto refusal = denied(caller, *provider, target.model)) {
+      refusals.push_back(std::move(*refusal));
+      continue;
+    }
+    auto candidate = candidate_of(caller, platform, *provider, target.model);
+    if (candidate) {
+      route.candidates.push_back(std::move(*candidate));
+    } else {
+      refusals.push_back(std::move(candidate.error()));
+    }
+  }
+  if (route.candidates.empty()) return std::unexpected(none_left(alias, std::move(refusals)));
+  return route;
+}
+
+}  // namespace
+
+std::expected<Route, Refusal> route(const Caller& caller, std::string_view model) {
+  if (const auto* const alias = caller.snapshot->find_alias(model)) return route_of(caller, *alias);
+  const auto platform = caller.tenant->platform();
+  // provider/model names one outright when the prefix is a provider's; else the slash is part of the model's
+  // name.
+  const domain::Provider* provider = nullptr;
+  std::string_view upstream_model = model;
+  const std::size_t slash = model.find('/');
+  if (slash != std::string_view::npos) {
+    provider = find_provider(*platform, model.substr(0, slash));
+    if (provider != nullptr) upstream_model = model.substr(slash + 1);
+  }
+  if (provider == nullptr) {
+    const std::string_view name = provider_of(model);
+    provider = find_provider(*platform, name);
+    if (provider == nullptr) return std::unexpected(not_set_up(caller, model, name));
+  }
+  auto candidate = candidate_of(caller, platform, *provider, upstream_model);
+  if (!candidate) return std::unexpected(std::move(candidate.error()));
+  Route route;
+  route.candidates.push_back(std::move(*candidate));
   return route;
 }
 
 std::vector<UsableModel> usable_models(const Caller& caller) {
   const auto platform = caller.tenant->platform();
-  const auto& credentials = caller.snapshot->config().credentials;
-  std::vector<UsableModel> usable;
-  for (const domain::ModelPrice& price : platform->models) {
-    const domain::Provider* const provider = find_provider(*platform, price.provider);
-    if (provider == nullptr) continue;
-    const bool paid = std::ranges::any_of(credentials, [&](const domain::Credential& credential) {
+  const auto& config = caller.snapshot->config();
+  const auto usable_at = [&](const domain::Provider* provider, std::string_view model) {
+    if (provider == nullptr) return false;
+    const bool paid = std::ranges::any_of(config.credentials, [&](const domain::Credential& credential) {
       return credential.active && credential.provider == provider->name;
     });
-    if (provider->needs_credential && !paid) continue;
-    if (!domain::model_refusal(*caller.key->rules, provider->name, price.model).empty()) continue;
+    return (paid || !provider->needs_credential) &&
+           domain::model_refusal(*caller.key->rules, provider->name, model).empty();
+  };
+  std::vector<UsableModel> usable;
+  for (const domain::ModelAlias& alias : config.aliases) {
+    for (const domain::ModelTarget& target : alias.targets) {
+      const auto* const price = domain::find_price(platform->models, target.provider, target.model);
+      if (price == nullptr || !usable_at(find_provider(*platform, target.provider), target.model)) continue;
+      usable.push_back({alias.name, {platform, price}});
+      break;  // as the first that it leads to
+    }
+  }
+  for (const domain::ModelPrice& price : platform->models) {
+    const domain::Provider* const provider = find_provider(*platform, price.provider);
+    if (!usable_at(provider, price.model)) continue;
     // A slash in a model's own name may be read as a provider's.
     const std::string_view prefix = std::string_view(price.model).substr(0, price.model.find('/'));
     const bool plain = provider_of(price.model) == provider->name &&
                        (prefix.size() == price.model.size() || find_provider(*platform, prefix) == nullptr);
-    usable.push_back({plain ? price.model : provider->name + "/" + price.model, {platform, &price}});
+    std::string name = plain ? price.model : provider->name + "/" + price.model;
+    if (caller.snapshot->find_alias(name) != nullptr) continue;  // it leads elsewhere
+    usable.push_back({std::move(name), {platform, &price}});
   }
   return usable;
 }

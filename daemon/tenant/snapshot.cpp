@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/store/money.h"
@@ -43,6 +44,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(domain::OrgConfig config
   auto snapshot = std::make_shared<Snapshot>();
   Snapshot& s = *snapshot;
   s.config_ = std::move(config);
+  std::ranges::sort(s.config_.aliases, {}, &domain::ModelAlias::name);
   const auto& c = s.config_;
 
   const auto add = [&s](Level level, const Uuid& id, std::size_t parent, std::size_t row,
@@ -136,6 +138,11 @@ const Node* Snapshot::find(const Uuid& id) const {
 const Node* Snapshot::find_key(const domain::Hash& hash) const {
   const auto found = by_hash_.find(hash);
   return found == by_hash_.end() ? nullptr : &nodes_[found->second];
+}
+
+const domain::ModelAlias* Snapshot::find_alias(std::string_view name) const {
+  const auto found = std::ranges::lower_bound(config_.aliases, name, {}, &domain::ModelAlias::name);
+  return found == config_.aliases.end() || found->name != name ? nullptr : &*found;
 }
 
 std::array<const Node*, level_count> Snapshot::chain(const Node& node) const {

@@ -63,6 +63,8 @@ class Snapshot {
   [[nodiscard]] const Node* find(const Uuid& id) const;
   [[nodiscard]] const Node* find_key(const domain::Hash& hash) const;
 
+  [[nodiscard]] const domain::ModelAlias* find_alias(std::string_view name) const;
+
   [[nodiscard]] const domain::Workspace& workspace(const Node& node) const {
     return config_.workspaces[node.row];
   }

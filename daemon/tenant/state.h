@@ -2,6 +2,7 @@
 // Private to the tenant room: what a Tenant owns, and a call's hold.
 
 #include <algorithm>
+#include <bitset>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <map>
@@ -92,6 +93,8 @@ struct HoldFacts {
   std::shared_ptr<Tenant> tenant;
   CallFacts call;
   Route route;
+  std::bitset<domain::max_alias_targets> covered;
+  std::size_t asked = 0;  // the candidate that the charge is of
   MeterChain meters{};
   Credits reserved;
   std::int64_t output_tokens = 0;

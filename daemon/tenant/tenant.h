@@ -53,16 +53,22 @@ struct CallFacts {
   std::int64_t began_steady = 0;
 };
 
-// Where a call may go: provider, price and credential joined.
-struct Route {
+// One provider that a call may go to: provider, price and credential joined.
+struct Candidate {
   std::shared_ptr<const domain::PlatformConfig> platform;  // owns what the pointers name
   const domain::Provider* provider = nullptr;
   const domain::ModelPrice* price = nullptr;
   std::string upstream_model;
   std::shared_ptr<const secrets::Secret> credential;  // null where the provider needs none
 };
-// Finds the provider from the model's name, its price and the org's credential; a refusal names the govctl
-// command.
+// Where a call may go, the one to try first first; at least one.
+struct Route {
+  std::vector<Candidate> candidates;
+  [[nodiscard]] const Candidate& first() const { return candidates.front(); }
+};
+// An org's own alias leads to its list of models, less those that a policy denies or that lack a price or a
+// credential; else the model's name tells its one provider. The refusal, when nobody is left, says why of each
+// and names the govctl command.
 std::expected<Route, domain::Refusal> route(const Caller& caller, std::string_view model);
 
 // A model that a key may call: it has a price, policies allow it, and its provider has a credential or needs
@@ -93,6 +99,10 @@ class Hold {
   [[nodiscard]] std::int64_t output_tokens() const;
   [[nodiscard]] bool clamped() const;
   [[nodiscard]] Credits reserved() const;
+  // Whether the rules let the call go to that candidate of its route: the hold covers the dearest of these.
+  [[nodiscard]] bool covers(std::size_t candidate) const;
+  // The candidate that is asked now: the charge is at its price, and the event names its provider.
+  void ask(std::size_t candidate);
   // Noted in passing.
   [[nodiscard]] domain::Outcome& outcome();
   // Writes usage event, ledger entry and the end of the reservation; durable when it returns. Once. An error

@@ -34,7 +34,7 @@ struct Seen {
 class Reply {
  public:
   Reply(const Seen& seen, const Socket& socket)
-      : seen(seen), request(Json::parse(seen.body)), socket_(socket) {}
+      : seen(seen), request(seen.body.empty() ? Json::object() : Json::parse(seen.body)), socket_(socket) {}
   const Seen& seen;
   const Json request;
 

@@ -358,6 +358,30 @@ TEST_CASE("provider add and pricing set are what the API takes") {
   CHECK(daemon.seen().size() == 2);
 }
 
+TEST_CASE("alias set, get and delete name the org and the alias in the path, whatever the name holds") {
+  FakeDaemon daemon;
+  daemon.on("PUT /orgs/acme/aliases/openai%2Fgpt-4o", 200, R"({"name":"openai/gpt-4o"})");
+  daemon.on("DELETE /orgs/acme/aliases/fast", 200, R"({"name":"fast"})");
+  CHECK(typed(daemon, {"alias", "set", "acme", "openai/gpt-4o", "azure/gpt-4o", "groq/llama"}).exit_code == 0);
+  CHECK(typed(daemon, {"alias", "set", "acme", "fast"}).exit_code == 64);
+  CHECK(typed(daemon, {"alias", "delete", "acme", "fast"}).exit_code != 0);  // not without a yes
+  CHECK(typed(daemon, {"alias", "delete", "acme", "fast", "-y"}).exit_code == 0);
+  const auto seen = daemon.seen();
+  REQUIRE(seen.size() == 2);
+  CHECK(Json::parse(seen[0].body) == Json::parse(R"({"targets":["azure/gpt-4o","groq/llama"]})"));
+}
+
+TEST_CASE("provider test exits 2 when the provider does not answer as it should") {
+  FakeDaemon daemon;
+  daemon.on("POST /providers/a/test", 200, R"({"provider":"a","ok":true})");
+  daemon.on("POST /providers/b/test", 200, R"({"provider":"b","ok":false,"message":"no such key"})");
+  CHECK(typed(daemon, {"provider", "test", "a"}).exit_code == 0);
+  const auto failed = typed(daemon, {"provider", "test", "b", "--org", "acme", "--model", "m"});
+  CHECK(failed.exit_code == 2);
+  CHECK(failed.out.contains("no such key"));
+  CHECK(Json::parse(daemon.seen()[1].body) == Json::parse(R"({"org":"acme","model":"m"})"));
+}
+
 TEST_CASE("ledger export passes the daemon's lines through") {
   FakeDaemon daemon;
   daemon.on("GET /orgs/acme/ledger/export", 200, "{\"seq\":1}\n{\"seq\":2}\n");

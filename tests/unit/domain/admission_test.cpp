@@ -406,3 +406,32 @@ TEST_CASE("a call without output is admitted to the last credit and never lowere
   poor.line(399, 0, 0);
   CHECK(poor.decision().kind == Kind::refuse_money);
 }
+
+// --- several candidates
+
+TEST_CASE("the hold covers the dearest candidate, each with its own largest answer") {
+  // At 0.001 in and 0.002 out a token costs 1 and 2 credits; ten times that for the other.
+  ModelPrice dear = some_price();
+  dear.prices = {{PriceKind::input, *Price::parse("0.01"), 1000},
+                 {PriceKind::output, *Price::parse("0.02"), 1000}};
+  dear.max_output_tokens = 10;
+  ModelPrice cheap = some_price();
+  cheap.max_output_tokens = 1000;
+  Ask ask = some_ask();
+  ask.max_tokens.reset();
+  auto first = check({}, ask, cheap);
+  auto second = check({}, ask, dear);
+  REQUIRE(first);
+  REQUIRE(second);
+  Demand demand = *first;
+  demand.cover(*second);
+  CHECK(demand.output_tokens == 1000);
+  // 400 x 10 + 10 x 20 = 4200, and 400 + 1000 x 2 = 2400.
+  CHECK(demand.hold(1000)->value() == 4200);
+  CHECK(demand.hold(10)->value() == 4200);
+  CHECK(demand.hold(5)->value() == 4100);
+  Demand turned = *second;
+  turned.cover(*first);
+  CHECK(turned.output_tokens == 1000);
+  CHECK(turned.hold(1000)->value() == 4200);
+}

@@ -287,7 +287,8 @@ TEST_CASE("the provider is found from the model, or named before it") {
   const auto found = [&](std::string_view model) -> std::string {
     const auto where = route(*caller, model);
     if (!where) return std::string(domain::cause_word(where.error().cause)) + ": " + where.error().next;
-    return where->provider->name + " " + where->upstream_model + " " + where->price->model;
+    const Candidate& first = where->first();
+    return first.provider->name + " " + first.upstream_model + " " + first.price->model;
   };
   CHECK(found("mock-unit") == "mock mock-unit mock-unit");
   CHECK(found("mock/mock-unit") == "mock mock-unit mock-unit");
@@ -296,6 +297,33 @@ TEST_CASE("the provider is found from the model, or named before it") {
   CHECK(found("openai/gpt-4o") == "no_credential: govctl credential add acme openai --stdin");
   CHECK(found("nobody/knows") == "no_price: govctl pricing set openai nobody/knows --input USD --output USD");
   CHECK(found("mock-none") == "no_price: govctl pricing set mock mock-none --input USD --output USD");
+}
+
+TEST_CASE(
+    "an alias leads to what of its list can be used, in its order, before any other reading of the name") {
+  World world;
+  const auto set = [&](const std::string& name, std::vector<domain::ModelTarget> targets) {
+    domain::ModelAlias alias{name, std::move(targets), 1, world.clock.now(), world.clock.now()};
+    REQUIRE(world.change([&](store::Transaction& tx) { return store::put_alias(tx, alias); }));
+  };
+  const auto found = [&](std::string_view model) -> std::string {
+    const auto where = route(*world.registry->authenticate(world.agent.hash), model);
+    if (!where) return std::string(domain::cause_word(where.error().cause)) + ": " + where.error().message;
+    std::string names;
+    for (const auto& candidate : where->candidates) {
+      names += candidate.provider->name + "/" + candidate.upstream_model + " ";
+    }
+    return names;
+  };
+  set("mock-unit",
+      {{"mock", "mock-unit-2026-01-01"}, {"openai", "gpt-4o"}, {"mock", "none"}, {"mock", "mock-unit"}});
+  CHECK(found("mock-unit") == "mock/mock-unit-2026-01-01 mock/mock-unit ");
+  set("lost", {{"openai", "gpt-4o"}, {"mock", "none"}});
+  CHECK(found("lost") ==
+        "no_credential: alias 'lost' leads to no model that this call may use: org acme has no credential for "
+        "provider openai; model 'none' at mock has no price, and an unknown price is never free");
+  world.restart();
+  CHECK(found("mock-unit") == "mock/mock-unit-2026-01-01 mock/mock-unit ");
 }
 
 TEST_CASE("a policy's denial is told before a missing price") {
@@ -331,7 +359,7 @@ TEST_CASE("a credential is opened for the org's calls, the newest active one") {
     const auto caller = world.registry->authenticate(world.agent.hash);
     const auto where = route(*caller, "gpt-4o");
     REQUIRE(where);
-    return std::string(where->credential->reveal());
+    return std::string(where->first().credential->reveal());
   };
   add("sk-first", true);
   CHECK(opened() == "sk-first");

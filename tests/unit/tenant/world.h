@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "daemon/secrets/secrets.h"
+#include "daemon/store/aliases.h"
 #include "daemon/store/budgets.h"
 #include "daemon/store/catalog.h"
 #include "daemon/store/credentials.h"

@@ -131,6 +131,7 @@ test("the provider's own message passes, with what the client says of its betas"
   assert.deepEqual(message.usage, USAGE);
   const { path, headers } = world.upstreams.anthropic.last();
   assert.equal(path, '/v1/messages');
+  assert.equal(headers['anthropic-version'], '2026-10-21');
   assert.deepEqual(headers['anthropic-beta'].split(/, ?/), ['lamps-2026-01-01', 'chairs-2026-02-02']);
 });
 

@@ -92,7 +92,10 @@ export class AnthropicUpstream extends Upstream {
   answer({ path, headers, body }, response) {
     assert.equal(headers['x-api-key'], SECRET);
     assert.equal(headers.authorization, undefined);
-    assert.match(headers['anthropic-version'], /^20\d\d-\d\d-\d\d$/);
+    // The newer version knows no sampling (platform.claude.com/docs/en/api/versioning).
+    assert.ok(['2023-06-01', '2026-10-21'].includes(headers['anthropic-version']), headers['anthropic-version']);
+    const sampling = headers['anthropic-version'] === '2023-06-01' ? [] : ['temperature', 'top_p', 'top_k'];
+    assert.deepEqual(sampling.filter((name) => body[name] !== undefined), []);
     if (path === '/v1/messages/count_tokens') {
       members(body, ['model', 'messages'], ['system', 'tools', 'tool_choice', 'thinking']);
       checkMessages(body);

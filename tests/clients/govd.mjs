@@ -1,13 +1,14 @@
 // The real govd in a directory of its own, and the control API over its socket.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export class Govd {
-  static async start(program) {
+  static async start(program, govctl) {
     const govd = new Govd();
+    govd.govctl = govctl;
     govd.directory = mkdtempSync(join(tmpdir(), 'govd-client.'));
     govd.socket = join(govd.directory, 's');
     const at = (name) => join(govd.directory, name);
@@ -64,6 +65,11 @@ export class Govd {
   }
   get(path) { return this.call('GET', path); }
   post(path, body) { return this.call('POST', path, body); }
+
+  // The rows of what govctl lists.
+  ctl(...words) {
+    return JSON.parse(execFileSync(this.govctl, ['--socket', this.socket, ...words, '-o', 'json'], { encoding: 'utf8' })).items;
+  }
 
   // An org with one agent; its key.
   async agent(org, { credits = 1_000_000 } = {}) {

@@ -29,6 +29,20 @@ TEST_CASE("what RFC 8259 calls a JSON object is read") {
   }
 }
 
+TEST_CASE("every byte, alone and behind a backslash, means at every place of a string what RFC 8259 says") {
+  for (std::size_t place = 0; place < 20; ++place) {
+    for (int byte = 0; byte < 256; ++byte) {
+      for (const std::string before : {"", "\\"}) {
+        std::string said(20, 'x');
+        said.replace(place, 1, before + static_cast<char>(byte));
+        const std::string text = R"({"a":")" + said + R"("})";
+        INFO(place << " " << before << byte);
+        CHECK(scan_object(text).has_value() == nlohmann::json::accept(text));
+      }
+    }
+  }
+}
+
 TEST_CASE("what is no JSON object is refused") {
   for (const std::string& text : {""s,
                                   " "s,

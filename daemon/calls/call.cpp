@@ -7,6 +7,7 @@
 
 #include "daemon/calls/attribution.h"
 #include "daemon/calls/calls.h"
+#include "daemon/calls/stop.h"
 #include "daemon/calls/upstreams.h"
 #include "daemon/providers/openai.h"
 #include "daemon/telemetry/log.h"
@@ -171,6 +172,7 @@ asio::awaitable<void> Calls::send(Call& call, Sent sent) {
                            .passed = &passed};
   std::optional<DisconnectWatch> watch;
   if (stream) watch.emplace(call.exchange);
+  const StopWatch stop(call, watch);
   auto response =
       co_await upstreams(call.exchange).send(sent.route, std::move(letter), watch ? &watch->cancel : nullptr);
   if (!response) {

@@ -34,6 +34,16 @@ constexpr std::size_t callers = 8;
 constexpr auto soon = 250ms;
 constexpr std::array dialects{Spoken::chat, Spoken::messages, Spoken::responses};
 
+// What a client speaks, and its provider: the same, or translated.
+struct Passage {
+  Spoken client, wire;
+};
+constexpr std::array passages{
+    Passage{Spoken::chat, Spoken::chat},           Passage{Spoken::messages, Spoken::messages},
+    Passage{Spoken::responses, Spoken::responses}, Passage{Spoken::chat, Spoken::messages},
+    Passage{Spoken::messages, Spoken::chat},       Passage{Spoken::responses, Spoken::chat},
+    Passage{Spoken::responses, Spoken::messages}};
+
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -116,20 +126,20 @@ class Shopfront {
     });
   }
 
-  // Every kind in every dialect, `times` times.
+  // Every kind in every passage, `times` times.
   void faults(std::uint64_t times) {
     struct Job {
       const FaultKind* kind;
-      Spoken dialect;
+      Passage passage;
     };
     std::vector<Job> jobs;
     for (std::uint64_t i = 0; i < times; ++i) {
       for (const FaultKind& kind : fault_kinds()) {
-        for (const Spoken dialect : dialects) jobs.push_back({&kind, dialect});
+        for (const Passage& passage : passages) jobs.push_back({&kind, passage});
       }
     }
     std::ranges::shuffle(jobs, random_);
-    at_once(jobs.size(), [&](std::size_t i, std::uint64_t) { fault(*jobs[i].kind, jobs[i].dialect); });
+    at_once(jobs.size(), [&](std::size_t i, std::uint64_t) { fault(*jobs[i].kind, jobs[i].passage); });
   }
 
   // Clients that leave streams at any point.
@@ -175,12 +185,13 @@ class Shopfront {
     if (const Json proof = daemon_.verify(); proof["ok"] != true) tally.fault("verify: " + proof.dump());
     Database database(daemon_.org_file("acme"));
     std::map<std::string, int> seen;
-    for (const auto& row : database.rows("SELECT request_id, status, flags FROM usage_events")) {
+    for (const auto& row :
+         database.rows("SELECT request_id, status, flags, credits_charged FROM usage_events")) {
       const std::string& hex = row[0];
       const std::string id = fmt::format("req_{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4),
                                          hex.substr(12, 4), hex.substr(16, 4), hex.substr(20));
       ++seen[id];
-      check_event(id, row[1], row[2]);
+      check_event(id, row[1], row[2], row[3]);
     }
     if (seen.size() != static_cast<std::size_t>(calls)) {
       tally.fault(fmt::format("{} calls have {} events", calls.load(), seen.size()));
@@ -234,12 +245,13 @@ class Shopfront {
     }
   }
 
-  void fault(const FaultKind& kind, Spoken dialect) {
-    const DialectWords& words = words_of(dialect);
-    const std::string where = fmt::format("{}, {}", kind.name, words.name);
-    const std::string provider(kind.act == nullptr ? words.dead_provider : words.provider);
-    HttpClient client =
-        send(dialect, body_of(dialect, kind.streamed, provider, "fault:" + std::string(kind.name)));
+  void fault(const FaultKind& kind, const Passage& passage) {
+    const DialectWords& words = words_of(passage.client);
+    const DialectWords& wire = words_of(passage.wire);
+    const std::string where = fmt::format("{}, {} at {}", kind.name, words.name, wire.provider);
+    const std::string provider(kind.act == nullptr ? wire.dead_provider : wire.provider);
+    HttpClient client = send(
+        passage.client, body_of(passage.client, kind.streamed, provider, "fault:" + std::string(kind.name)));
     Answer answer;
     try {
       answer = client.answer();
@@ -249,22 +261,27 @@ class Shopfront {
     const bool stream = answer.header("content-type").contains("event-stream");
     const bool whole = answer.status == 200 && (!stream || answer.body.contains(words.last));
     const bool told = answer.status >= 400 || answer.body.contains(words.error);
-    const bool expected_whole = kind.shown(dialect) == Shown::whole;
+    const bool expected_whole = kind.shown(passage.wire) == Shown::whole;
     if (whole != expected_whole || told == whole) {
       tally.fault(
           fmt::format("{}: a client was told {}: {}", where, answer.status, answer.body.substr(0, 2000)));
     }
     const std::scoped_lock lock(expected_.mutex);
     expected_.calls[answer.header("x-request-id")] = &kind;
-    expected_.shown[answer.header("x-request-id")] = kind.shown(dialect);
+    expected_.shown[answer.header("x-request-id")] = kind.shown(passage.wire);
   }
 
-  void check_event(const std::string& id, const std::string& status, const std::string& flags) {
+  void check_event(const std::string& id, const std::string& status, const std::string& flags,
+                   const std::string& credits) {
     const auto found = expected_.calls.find(id);
     if (found == expected_.calls.end()) return;
     const FaultKind& kind = *found->second;
     if ((status == "SUCCESS") != (expected_.shown.at(id) == Shown::whole)) {
       tally.fault(fmt::format("{}: its event says {}", kind.name, status));
+    }
+    // 30 tokens in, 12 out, a credit for each, however they were said.
+    if (status == "SUCCESS" && !kind.absurd && credits != "42") {
+      tally.fault(fmt::format("{}: {} credits were charged", kind.name, credits));
     }
     if (kind.absurd && flags.find("absurd_usage") == std::string::npos) {
       tally.fault(fmt::format("{}: its event is flagged {}", kind.name, flags));
@@ -275,7 +292,7 @@ class Shopfront {
   void until_left(Reply& reply, std::uint64_t call) {
     reply.close = true;
     bool begun = false;
-    const auto pause = std::chrono::milliseconds(call % 3 == 0 ? 200 : 1);  // some say little
+    const auto pause = std::chrono::milliseconds(call % 3 == 0 ? 2000 : 1);  // some say little
     const auto until = Clock::now() + patience;
     auto next = Clock::now() + std::chrono::milliseconds(call % 7 * 5);
     while (Clock::now() < until && !reply.client_gone()) {

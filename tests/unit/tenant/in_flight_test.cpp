@@ -13,13 +13,12 @@ struct Place {
   explicit Place(World& world, const Agent& who) : Place(world, world.facts(who, {}).caller) {}
   Place(World& world, const Caller& caller) { enter(world, caller); }
   void enter(World& world, const Caller& caller) {
-    const bool entered = loop.run(at_loop([this, &world, caller] {
+    loop.run(at_loop([this, &world, caller] {
       watch.emplace(world.tenant->watch(caller, loop.context->get_executor(), [this](Stopped why) {
         ++times;
         told = std::move(why);
       }));
     }));
-    REQUIRE(entered);
   }
   ~Place() { leave(); }
   Place(const Place&) = delete;
@@ -49,21 +48,20 @@ struct Place {
 Result<void> set_frozen(World& world, store::Transaction& tx, Level level, bool frozen) {
   std::optional<domain::Freeze> freeze;
   if (frozen) freeze = domain::Freeze{world.clock.now(), "spends too much"};
-  auto snapshot = world.tenant->snapshot();
-  const auto& config = snapshot->config();
+  const auto snapshot = world.tenant->snapshot();
   switch (level) {
     case Level::org: {
-      auto row = config.org;
+      auto row = snapshot->config().org;
       row.frozen = freeze;
       return store::update_org(tx, row);
     }
     case Level::workspace: {
-      auto row = config.workspaces[0];
+      auto row = snapshot->workspace(*snapshot->find(world.agent.workspace.bytes));
       row.frozen = freeze;
       return store::update_workspace(tx, row);
     }
     case Level::group: {
-      auto row = config.groups[0];
+      auto row = snapshot->group(*snapshot->find(world.agent.group.bytes));
       row.frozen = freeze;
       return store::update_group(tx, row);
     }
@@ -71,7 +69,7 @@ Result<void> set_frozen(World& world, store::Transaction& tx, Level level, bool 
     case Level::key:
       break;
   }
-  auto row = config.agents[0];
+  auto row = snapshot->agent(*snapshot->find(world.agent.agent.bytes));
   row.frozen = freeze;
   return store::update_agent(tx, row);
 }
@@ -135,6 +133,7 @@ TEST_CASE("a call that has left is told nothing") {
 TEST_CASE("calls that come and go while rules change: each is told at most once, none after it has left") {
   World world;
   std::atomic<bool> over = false;
+  std::atomic<int> twice = 0;
   std::vector<std::thread> threads;
   const Caller caller = world.facts(world.agent, {}).caller;
   for (int t = 0; t < 3; ++t) {
@@ -143,8 +142,7 @@ TEST_CASE("calls that come and go while rules change: each is told at most once,
         Place call(world, caller);
         call.heard();
         call.leave();
-        const int told = call.times;
-        CHECK(told <= 1);
+        if (call.times > 1) ++twice;
       }
     });
   }
@@ -154,4 +152,5 @@ TEST_CASE("calls that come and go while rules change: each is told at most once,
   }
   over = true;
   for (std::thread& thread : threads) thread.join();
+  CHECK(twice == 0);
 }

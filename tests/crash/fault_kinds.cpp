@@ -407,17 +407,19 @@ const std::vector<FaultKind>& fault_kinds() {
              start(r, d);
              r.wait_until_gone();
            }},
-      {.name = "flood, then cut", .act = flood},
+      {.name = "flood, then cut", .act = flood, .large = true},
       {.name = "event of 10 MB",
        .act = [](Reply& r,
-                 Spoken d) { say(r, sse(begin(d) + text(d, std::string(10'000'000, 'w')) + last(d))); }},
+                 Spoken d) { say(r, sse(begin(d) + text(d, std::string(10'000'000, 'w')) + last(d))); },
+       .large = true},
       {.name = "line without an end",
        .act =
            [](Reply& r, Spoken d) {
              start(r, d);
              const std::string piece = chunk(std::string(100'000, 'w'));
              for (int i = 0; i < 100 && r.raw(piece); ++i) continue;
-           }},
+           },
+       .large = true},
       {.name = "event that is no JSON",
        .act = [](Reply& r,
                  Spoken d) { say(r, sse(begin(d) + text(d, "words") + event("", "{no") + last(d))); }},

@@ -23,6 +23,7 @@ struct FaultKind {
   Shown chat = Shown::dead, messages = Shown::dead, responses = Shown::dead;
   void (*act)(Reply& reply, Spoken dialect) = nullptr;  // null: nobody listens
   bool absurd = false;                                  // its usage charges the hold, flagged
+  bool large = false;
 
   [[nodiscard]] Shown shown(Spoken dialect) const {
     return dialect == Spoken::chat ? chat : dialect == Spoken::messages ? messages : responses;

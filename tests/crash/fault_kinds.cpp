@@ -178,6 +178,12 @@ void trickle(Reply& reply, Spoken dialect) {
 // An array that nests too deep for anybody's parser.
 std::string nested() { return std::string(100'000, '[') + std::string(100'000, ']'); }
 
+std::string ten_megabytes() {
+  std::string words;
+  words.resize(10'000'000, 'w');
+  return words;
+}
+
 std::string without_end(std::string text_of) {
   while (text_of.ends_with('\n')) text_of.pop_back();
   return text_of;
@@ -409,8 +415,7 @@ const std::vector<FaultKind>& fault_kinds() {
            }},
       {.name = "flood, then cut", .act = flood, .large = true},
       {.name = "event of 10 MB",
-       .act = [](Reply& r,
-                 Spoken d) { say(r, sse(begin(d) + text(d, std::string(10'000'000, 'w')) + last(d))); },
+       .act = [](Reply& r, Spoken d) { say(r, sse(begin(d) + text(d, ten_megabytes()) + last(d))); },
        .large = true},
       {.name = "line without an end",
        .act =

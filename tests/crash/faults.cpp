@@ -157,7 +157,7 @@ class Shopfront {
       if (Clock::now() > until) throw Failure("calls stay in flight");
       std::this_thread::sleep_for(5ms);
     }
-    for (std::size_t i = 0; i < 2 * std::thread::hardware_concurrency(); ++i) {
+    for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency(); ++i) {
       for (const Spoken dialect : dialects) sound_call(dialect);
     }
   }

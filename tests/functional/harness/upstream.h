@@ -45,7 +45,7 @@ class Reply {
   bool event(std::string_view name, const Json& data);  // with its name, as Anthropic and the responses API do
   bool chunk(const Json& json) { return event(json.dump()); }
   bool text(std::string_view delta);
-  void end_stream();  // the chunked body's end
+  void end_stream();        // the chunked body's end
   void half_close() const;  // nothing more is said, and what comes is still read
   void reset();             // the connection ends with an RST instead of a proper close
   [[nodiscard]] bool client_gone() const { return socket_.peer_closed(); }

@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -367,7 +368,7 @@ void run_all(std::uint64_t runs, std::uint64_t disconnects, std::uint64_t seed) 
   shop.faults(1);
   shop.disconnects(16);
   std::int64_t resident = 0;
-  for (int round = 0; round < 4; ++round) {
+  for (int round = 0; round < 2; ++round) {
     shop.faults(1, true);
     shop.rest();
     resident = std::max(resident, shop.resident_bytes());
@@ -404,6 +405,8 @@ std::uint64_t number(std::string_view text) {
 
 int main(int argc, char** argv) {
   try {
+    // What is measured is what the daemon keeps, not what its allocator has not given back yet.
+    ::setenv("MIMALLOC_DECOMMIT_DELAY", "0", 1);
     std::uint64_t runs = 1;
     std::uint64_t disconnects = 50;
     std::uint64_t seed = std::random_device{}();

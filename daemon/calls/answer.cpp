@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/calls/call.h"
+#include "daemon/calls/stop.h"
 #include "daemon/providers/openai.h"
 
 namespace govctl::calls {
@@ -93,6 +94,10 @@ asio::awaitable<void> answer_unsent(Call& call, Sent sent, const http::SendFault
                                                       : "upstream_failed";
   outcome.error_message = gone ? "the client disconnected" : fault.error.message;
   if (call.facts.ask.stream) outcome.completion = gone ? "partial" : "error";
+  if (note_stop(call, outcome)) {
+    co_await answer_fault(call, sent, stop_fault(*call.stopped));
+    co_return;
+  }
   co_await answer_fault(call, sent, upstream_fault(fault.error, sent.route.provider->name));
 }
 
@@ -128,6 +133,10 @@ asio::awaitable<void> answer_whole(Call& call, Sent sent, http::UpstreamResponse
   }
   outcome.status = CallStatus::success;
   outcome.completion = "complete";
+  if (note_stop(call, outcome)) {
+    co_await answer_fault(call, sent, stop_fault(*call.stopped));
+    co_return;
+  }
   auto charge = co_await sent.hold.settle();
   if (!charge) {
     co_await tell(call, with_explain(unsettled_fault(), call));

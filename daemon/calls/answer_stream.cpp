@@ -4,6 +4,7 @@
 
 #include "daemon/calls/call.h"
 #include "daemon/calls/relay.h"
+#include "daemon/calls/stop.h"
 #include "daemon/providers/openai.h"
 
 namespace govctl::calls {
@@ -45,7 +46,7 @@ std::string stream_end(const Call& call, const Relayed& relayed, StreamTranslati
 }
 
 // Notes on the outcome how the stream ended, and gives what the client is told of it when it did not end well.
-Fault note_end(const Relayed& relayed, Outcome& outcome, std::string_view provider) {
+Fault note_end(const Call& call, const Relayed& relayed, Outcome& outcome, std::string_view provider) {
   Fault fault = upstream_fault(relayed.error, provider);
   outcome.completion = "error";
   switch (relayed.end) {
@@ -74,6 +75,10 @@ Fault note_end(const Relayed& relayed, Outcome& outcome, std::string_view provid
       outcome.error_message = fmt::format("provider {} sent what is no event of such a stream", provider);
       fault.message = outcome.error_message;
       break;
+    case StreamEnd::stopped:
+      note_stop(call, outcome);
+      fault = stop_fault(*call.stopped);
+      break;
   }
   return fault;
 }
@@ -91,14 +96,14 @@ asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamRespons
   Relayed relayed;
   auto started = co_await call.exchange.start(200, std::move(headers));
   if (started) {
-    relayed = co_await relay(
-        {response, call.exchange, sent.passage, translated, sent.hold.outcome(), watch.gone, call.ping_after});
+    relayed = co_await relay({response, call.exchange, sent.passage, translated, sent.hold.outcome(),
+                              watch.gone, call.stopped, call.ping_after});
   } else {
     relayed.end = StreamEnd::client_gone;
   }
   relayed.place.model = call.facts.ask.model;
   if (relayed.place.id.empty()) relayed.place.id = providers::json_quoted(call.identity().id);
-  Fault fault = note_end(relayed, sent.hold.outcome(), sent.route.provider->name);
+  Fault fault = note_end(call, relayed, sent.hold.outcome(), sent.route.provider->name);
   if (relayed.end == StreamEnd::client_gone) response.cancel();
   auto charge = co_await sent.hold.settle();
   if (relayed.end == StreamEnd::client_gone) {

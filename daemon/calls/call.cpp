@@ -8,6 +8,7 @@
 #include "daemon/calls/attempts.h"
 #include "daemon/calls/attribution.h"
 #include "daemon/calls/calls.h"
+#include "daemon/calls/stop.h"
 #include "daemon/calls/upstreams.h"
 #include "daemon/telemetry/log.h"
 
@@ -153,6 +154,7 @@ asio::awaitable<void> Calls::send(Call& call, const Route& route, Passages& pass
   domain::Outcome& outcome = hold.outcome();
   std::optional<DisconnectWatch> watch;
   if (stream) watch.emplace(call.exchange);
+  const StopWatch stop(call, watch);
   Attempt attempt = co_await ask_in_turn(
       {call, route, passages, hold, upstreams(call.exchange), traffic_, watch ? &*watch : nullptr});
   const Sent sent{route.candidates[attempt.candidate], passages[attempt.candidate], hold};

@@ -24,6 +24,7 @@ struct Call {
   tenant::CallFacts facts;
   std::string body;
   Request request;
+  std::optional<tenant::Stopped> stopped = {};  // it may not go on (stop.h)
 
   [[nodiscard]] const RequestId& id() const { return facts.request_id; }
   [[nodiscard]] std::int64_t latency_ms() const { return (clock.steady_micros() - facts.began_steady) / 1000; }

@@ -61,6 +61,9 @@ class Events {
   bool ended_ = false;
 };
 
+// A dialect may have to say the whole answer again in its last event. No model makes as much as this.
+constexpr std::int64_t most_translated = std::int64_t{16} << 20;
+
 // One upstream's events, cut, read and said on.
 class Reading {
  public:
@@ -83,12 +86,16 @@ class Reading {
     note_usage();
   }
   [[nodiscard]] const std::string& out() const { return out_; }
-  [[nodiscard]] bool over() const { return terminal_ || error_ || garbage_; }
+  [[nodiscard]] bool over() const { return terminal_ || error_ || garbage_ || too_large_; }
 
   // Why the stream is over; `ended`: its body came to its proper end.
   [[nodiscard]] StreamEnd end(bool ended) const {
     if (error_) return StreamEnd::upstream_error_event;
     if (garbage_) return StreamEnd::garbage;
+    if (too_large_) {
+      relayed_.error = {Code::upstream_failed, "the answer is larger than 16 MiB", "", ""};
+      return StreamEnd::upstream_failed;
+    }
     if (terminal_ || (ended && finished_)) return StreamEnd::complete;
     if (ended)
       relayed_.error = {Code::upstream_failed, "the stream ended before its answer was finished", "", ""};
@@ -114,7 +121,8 @@ class Reading {
     if (facts->usage_only) {
       relayed_.usage_chunk = event.data;
     } else if (stream_.translation != nullptr) {
-      translate(said);
+      too_large_ = stream_.outcome.relayed_bytes > most_translated;
+      if (!too_large_) translate(said);
     } else {
       pass(event);
     }
@@ -175,6 +183,7 @@ class Reading {
   bool finished_ = false;  // a stop reason was seen
   bool error_ = false;
   bool garbage_ = false;
+  bool too_large_ = false;
 };
 
 }  // namespace
@@ -188,7 +197,7 @@ asio::awaitable<Relayed> relay(Relay stream) {
     pings.listen();
     auto piece = co_await stream.response.read();
     co_await pings.quiet();
-    if (stream.gone) break;
+    if (stream.gone || stream.stopped) break;
     if (!piece) {
       relayed.error = std::move(piece.error());
       break;
@@ -198,11 +207,12 @@ asio::awaitable<Relayed> relay(Relay stream) {
     if (reading.out().empty()) continue;
     auto written = co_await stream.exchange.write(reading.out());
     if (!written || stream.gone) {
-      relayed.end = StreamEnd::client_gone;
+      relayed.end = stream.stopped ? StreamEnd::stopped : StreamEnd::client_gone;
       co_return relayed;
     }
   }
   relayed.end = reading.end(ended);
+  if (stream.stopped && !reading.over()) relayed.end = StreamEnd::stopped;
   if (stream.gone) relayed.end = StreamEnd::client_gone;
   co_return relayed;
 }

@@ -17,7 +17,7 @@ namespace govctl::calls {
 namespace asio = boost::asio;
 
 // How a relayed stream came to its end.
-enum class StreamEnd { complete, upstream_failed, upstream_error_event, garbage, client_gone };
+enum class StreamEnd { complete, upstream_failed, upstream_error_event, garbage, client_gone, stopped };
 
 struct Relayed {
   StreamEnd end = StreamEnd::upstream_failed;
@@ -34,9 +34,10 @@ struct Relay {
   http::UpstreamResponse& response;
   http::Exchange& exchange;
   const Passage& passage;
-  StreamTranslation* translation = nullptr;  // null: bytes pass
-  domain::Outcome& outcome;                  // usage and output are noted in passing
-  const bool& gone;                          // true once the client has disconnected
+  StreamTranslation* translation = nullptr;       // null: bytes pass
+  domain::Outcome& outcome;                       // usage and output are noted in passing
+  const bool& gone;                               // true once the client has disconnected
+  const std::optional<tenant::Stopped>& stopped;  // there once the call may not go on
   std::chrono::milliseconds ping_after{15'000};
 };
 // Reads the response to its end.

@@ -29,34 +29,6 @@ Refusal refusal_of(Cause cause, std::string message, std::string path = {}, std:
   return refusal;
 }
 
-std::optional<Refusal> inactive(const Snapshot& snapshot, const std::array<const Node*, level_count>& nodes) {
-  const auto check = [&](const Node& node, bool active, const std::optional<domain::Freeze>& frozen,
-                         std::string_view command) -> std::optional<Refusal> {
-    if (!active) {
-      return refusal_of(Cause::inactive, fmt::format("{} {} is not active", level_word(node.level), node.path),
-                        node.path, fmt::format("govctl {} {}", command, node.path));
-    }
-    if (frozen) {
-      const std::string why = frozen->reason.empty() ? "" : ": " + frozen->reason;
-      return refusal_of(Cause::frozen, fmt::format("{} {} is frozen{}", level_word(node.level), node.path, why),
-                        node.path, fmt::format("govctl unfreeze {}", node.path));
-    }
-    return std::nullopt;
-  };
-  const domain::Org& org = snapshot.config().org;
-  if (auto refusal = check(*nodes[0], org.active && !org.deleted_at, org.frozen, "org set --active=true")) {
-    return refusal;
-  }
-  const auto& workspace = snapshot.workspace(*nodes[1]);
-  if (auto refusal = check(*nodes[1], workspace.active, workspace.frozen, "workspace set --active=true")) {
-    return refusal;
-  }
-  const auto& group = snapshot.group(*nodes[2]);
-  if (auto refusal = check(*nodes[2], group.active, group.frozen, "group set --active=true")) return refusal;
-  const auto& agent = snapshot.agent(*nodes[3]);
-  return check(*nodes[3], agent.active, agent.frozen, "agent enable");
-}
-
 // What a line of money hangs on, for people: the path of its level.
 const std::string& path_of(const domain::MoneyLine& line, const std::array<const Node*, level_count>& nodes) {
   return nodes[static_cast<std::size_t>(line.level)]->path;

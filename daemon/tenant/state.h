@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "daemon/tenant/in_flight.h"
 #include "daemon/tenant/meters.h"
 #include "daemon/tenant/tenant.h"
 
@@ -61,6 +62,7 @@ struct Tenant::State {
   std::list<std::shared_ptr<Waiter>> waiters;
   std::unordered_map<KeyId, RefusalBurst> refusals;
   std::unordered_set<std::int64_t> rules_written;  // ids that rule_snapshots has, as far as this process knows
+  InFlight in_flight;                              // has a mutex of its own
   std::vector<Settlement> unsettled;               // settlements that failed for want of space: tried again
 
   // Under the mutex: the meters that those who wait have found without room.

@@ -163,9 +163,13 @@ asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_r
   // The swap happens in the writer's order of commits, whatever thread the callers resume on.
   auto swap = [self, next](Result<void>& result) {
     if (!result) return;
-    const std::scoped_lock lock(self->state_->mutex);
-    self->state_->snapshot = std::move(*next);
-    self->wake_waiters();
+    const std::shared_ptr<const Snapshot> fresh = *next;
+    {
+      const std::scoped_lock lock(self->state_->mutex);
+      self->state_->snapshot = std::move(*next);
+      self->wake_waiters();
+    }
+    self->state_->in_flight.judge(*fresh);
   };
   co_return co_await commit_then(services_, *file_, store::Queue::bounded, std::move(wrapped), std::move(swap));
 }
@@ -317,6 +321,13 @@ Result<std::shared_ptr<const secrets::Secret>> Tenant::credential(const Snapshot
   if (!secret) return std::unexpected(secret.error());
   open = {best->version, std::make_shared<const secrets::Secret>(std::move(*secret))};
   return open.secret;
+}
+
+InFlight::Watch Tenant::watch(const Caller& caller, asio::any_io_executor executor, InFlight::Stop stop) {
+  auto watch = state_->in_flight.enter(caller.key->id, std::move(executor), std::move(stop));
+  // Entered first, then looked: a change is seen here, or its judging sees the entry.
+  if (const auto now = snapshot(); now != caller.snapshot) state_->in_flight.judge(*now);
+  return watch;
 }
 
 std::size_t Tenant::inflight() const {

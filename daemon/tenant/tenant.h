@@ -17,6 +17,7 @@
 #include "daemon/store/verify.h"
 #include "daemon/store/writer.h"
 #include "daemon/tenant/file_work.h"
+#include "daemon/tenant/in_flight.h"
 #include "daemon/tenant/snapshot.h"
 
 namespace govctl::tenant {
@@ -186,6 +187,10 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   // Checks the rules, then money and rates in one step, waits up to 5 s for calls in flight where that can
   // help, and makes the hold durable. On the caller's io_context.
   asio::awaitable<std::expected<Hold, domain::Refusal>> reserve(const CallFacts& facts, const Route& route);
+  // Until the watch is gone, `stop` is called on `executor` when the call may not go on, also by a change that
+  // came after its caller was authenticated. The tenant outlives the watch.
+  [[nodiscard]] InFlight::Watch watch(const Caller& caller, asio::any_io_executor executor,
+                                      InFlight::Stop stop);
   // The usage event of a call that was refused. Durable when this returns true; else it is in the log only.
   asio::awaitable<bool> record_refusal(const CallFacts& facts, const domain::Refusal& refusal,
                                        const Route* route);

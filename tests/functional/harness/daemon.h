@@ -74,6 +74,7 @@ class TestDaemon {
   [[nodiscard]] std::string log_file() const { return directory_.path() + "/govd.log"; }
   [[nodiscard]] const std::string& directory() const { return directory_.path(); }
   [[nodiscard]] std::string log() const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const std::string& gateway() const { return gateway_; }
   [[nodiscard]] std::string org_file(const std::string& org);  // the path of its database
 

@@ -68,6 +68,14 @@ bool Reply::wait_until_gone() const {
 
 void Reply::end_stream() { raw("0\r\n\r\n"); }
 
+void Reply::half_close() const { ::shutdown(socket_.fd(), SHUT_WR); }
+
+void Reply::reset() {
+  const linger at_once{1, 0};
+  ::setsockopt(socket_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  close = true;
+}
+
 void answer(Reply& reply, const Tokens& tokens) {
   if (!reply.wants_stream()) {
     Json body{{"id", "chatcmpl-fake"},
@@ -173,13 +181,29 @@ void FakeUpstream::accept() {
     if (fd < 0) continue;
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    reap();
     const std::scoped_lock lock(mutex_);
     Connection& connection = connections_.emplace_back(Connection{Socket(fd), {}});
     connection.thread = std::thread([this, &connection] {
       serve(connection.socket);
-      ::shutdown(connection.socket.fd(), SHUT_RDWR);
+      const std::scoped_lock closing(mutex_);
+      connection.socket.close();
+      connection.over = true;
     });
   }
+}
+
+void FakeUpstream::reap() {
+  std::list<Connection> ended;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto at = connections_.begin(); at != connections_.end();) {
+      const auto next = std::next(at);
+      if (at->over) ended.splice(ended.end(), connections_, at);
+      at = next;
+    }
+  }
+  for (Connection& connection : ended) connection.thread.join();
 }
 
 void FakeUpstream::serve(Socket& socket) {

@@ -45,7 +45,9 @@ class Reply {
   bool event(std::string_view name, const Json& data);  // with its name, as Anthropic and the responses API do
   bool chunk(const Json& json) { return event(json.dump()); }
   bool text(std::string_view delta);
-  void end_stream();  // the chunked body's end
+  void end_stream();        // the chunked body's end
+  void half_close() const;  // nothing more is said, and what comes is still read
+  void reset();             // the connection ends with an RST instead of a proper close
   [[nodiscard]] bool client_gone() const { return socket_.peer_closed(); }
   // Says nothing more; true when the client left before the deadline.
   bool wait_until_gone() const;
@@ -81,6 +83,7 @@ class FakeUpstream {
 
  private:
   void accept();
+  void reap();
   void serve(Socket& socket);
   void answer_one(const Seen& seen, Socket& socket, bool& close);
 
@@ -93,8 +96,9 @@ class FakeUpstream {
   std::uint16_t port_ = 0;
   std::atomic<bool> ending_ = false;
   struct Connection {
-    Socket socket;
+    Socket socket;  // closed under the mutex
     std::thread thread;
+    bool over = false;
   };
   std::list<Connection> connections_;
   std::thread acceptor_;

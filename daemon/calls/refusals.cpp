@@ -189,11 +189,13 @@ void add_rate_limit(http::Headers& headers, Envelope envelope, const tenant::Rat
   const char* const what = rate.cause == Cause::tpm ? "tokens" : "requests";
   const std::string limit = fmt::format("{}", rate.limit);
   const std::string remaining = fmt::format("{}", rate.remaining);
+  constexpr std::size_t whole_seconds = std::string_view("2026-11-21T09:30:00").size();
   if (envelope == Envelope::messages) {
-    const Timestamp reset{(now.micros / micros_per_second + rate.reset_s) * micros_per_second};
+    const Timestamp reset{now.micros + rate.reset_s * micros_per_second};
     headers.push_back({fmt::format("anthropic-ratelimit-{}-limit", what), limit});
     headers.push_back({fmt::format("anthropic-ratelimit-{}-remaining", what), remaining});
-    headers.push_back({fmt::format("anthropic-ratelimit-{}-reset", what), rfc3339(reset)});
+    headers.push_back(
+        {fmt::format("anthropic-ratelimit-{}-reset", what), rfc3339(reset).substr(0, whole_seconds) + "Z"});
     return;
   }
   headers.push_back({fmt::format("x-ratelimit-limit-{}", what), limit});

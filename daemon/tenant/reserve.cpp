@@ -329,8 +329,10 @@ Hold::Hold(Hold&&) noexcept = default;
 Hold::~Hold() {
   if (!facts_ || facts_->settled) return;
   HoldFacts& hold = *facts_;
-  if (hold.outcome.cause.empty()) hold.outcome.cause = "abandoned";
-  if (hold.outcome.cause == "abandoned") hold.outcome.answered = 500;
+  if (hold.outcome.cause.empty()) {
+    hold.outcome.cause = "abandoned";
+    hold.outcome.answered = 500;
+  }
   hold.tenant->settle(hold, {});
 }
 
@@ -406,6 +408,7 @@ void Tenant::submit(Settlement settlement, store::Done done) {
                   {log::Field::credits, settlement.event->credits_charged.value()},
                   {log::Field::code, govctl::facts(result.error().code).word}});
       if (result.error().code == Code::unavailable) {
+        if (settlement.answered != 0) settlement.answered = 503;  // the answer was withheld
         const std::scoped_lock lock(self->state_->mutex);
         self->state_->unsettled.push_back(std::move(settlement));
       }

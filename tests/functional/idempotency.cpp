@@ -175,8 +175,8 @@ TEST_CASE("a key is forgotten after a day, and its row goes", "[idempotency]") {
   Dialects d;
   REQUIRE(d.post("/v1/chat/completions", request("fake/m"), with_key("old")).status == 200);
   REQUIRE(d.post("/v1/chat/completions", request("fake/m"), with_key("new")).status == 200);
-  d.daemon.stop();
   const std::string path = d.daemon.org_file("acme");
+  d.daemon.stop();
   Database(path).execute(
       "UPDATE idempotency_keys SET created_at = created_at - 86401000000 WHERE value = 'old'");
   d.daemon.start();
@@ -187,4 +187,25 @@ TEST_CASE("a key is forgotten after a day, and its row goes", "[idempotency]") {
   }
   CHECK(d.post("/v1/chat/completions", request("fake/m"), with_key("new")).status == 409);
   CHECK(d.post("/v1/chat/completions", request("fake/m"), with_key("old")).status == 200);
+}
+
+TEST_CASE("more keys than memory holds: the file still knows the oldest", "[idempotency]") {
+  Dialects d;
+  const Answer first = d.post("/v1/chat/completions", request("fake/m"), with_key("first"));
+  REQUIRE(first.status == 200);
+  const std::string path = d.daemon.org_file("acme");
+  d.daemon.stop();
+  Database(path).execute(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+      "INSERT INTO idempotency_keys(api_key_id, value, fingerprint, request_id, status, created_at) "
+      "SELECT randomblob(16), 'k' || i, randomblob(32), randomblob(16), 200, created_at + i "
+      "FROM n, idempotency_keys WHERE value = 'first'");
+  d.daemon.start();
+  const Answer again = d.post("/v1/chat/completions", request("fake/m"), with_key("first"));
+  CHECK(again.status == 409);
+  CHECK(says(again, first.header("x-request-id")));
+  CHECK(d.post("/v1/chat/completions", request("fake/m", 65), with_key("first")).status == 422);
+  CHECK(d.post("/v1/chat/completions", request("fake/m"), with_key("second")).status == 200);
+  CHECK(d.post("/v1/chat/completions", request("fake/m"), with_key("second")).status == 409);
+  CHECK(d.upstream.calls("m") == 2);
 }

@@ -408,6 +408,15 @@ Result<bool> verify_stopped(const DaemonOptions& options, const std::string& org
       fmt::print("{:<24} {:<14} {:<6} {} rows{}\n", name, domain::chain_table_name(table.table),
                  ok ? "ok" : "FAULT", table.rows, ok ? "" : ": " + table.fault);
     }
+    if (kind != store::FileKind::org) return;
+    const auto journal = store::read_journal(path, org);
+    sound = sound && journal.has_value();
+    if (!journal) {
+      fmt::print("{:<24} {:<14} FAULT  {}\n", name, "journal", journal.error().message);
+    } else if (!journal->empty()) {
+      fmt::print("{:<24} {:<14} ok     {} records of calls, which the next start brings in\n", name, "journal",
+                 journal->size());
+    }
   };
   bool found = org_slug.empty();
   if (org_slug.empty()) check("(platform)", catalog_path, store::FileKind::catalog, OrgId{});

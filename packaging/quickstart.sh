@@ -96,7 +96,7 @@ heading "Next: your own key"
 cat <<EOT
 Any OpenAI-compatible provider will do. With OpenAI's, first: PATH=${govctl%/*}:\$PATH
 
-  govctl credential add $org openai --stdin      # paste the key, then Enter and Ctrl-D
+  govctl credential add $org openai --stdin      # paste the key, then Enter
   curl -H @<(sed 's/^/Authorization: Bearer /' $key_file) -H 'Content-Type: application/json' \\
     -d '{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}' \\
     $gateway/v1/chat/completions

@@ -47,7 +47,8 @@ struct Details {
     a.option("--ca-file", "FILE", ca_file, "Certificates to trust instead of the system's; none: the system's");
     a.option("--max-tokens-field", "NAME", max_tokens_field, "What it calls the limit of output tokens",
              {"max_tokens", "max_completion_tokens"});
-    a.option("--responses", "on|off", responses, "It has /v1/responses; else those go to it as chat", {"on", "off"});
+    a.option("--responses", "on|off", responses, "It has /v1/responses; else those go to it as chat",
+             {"on", "off"});
     a.option("--api-version", "V", api_version, "Of azure_openai; none: the kind's own choice");
     a.option("--connect-timeout", "D", connect_timeout, "5s unless set");
     a.option("--first-byte-timeout", "D", first_byte_timeout, "10m unless set");
@@ -55,10 +56,9 @@ struct Details {
   }
 
   [[nodiscard]] Result<void> write(Json& body) const {
-    const std::array switches{std::pair{"allow_private", &allow_private},
-                              std::pair{"usage_in_stream", &usage_in_stream},
-                              std::pair{"needs_credential", &needs_credential},
-                              std::pair{"responses", &responses}};
+    const std::array switches{
+        std::pair{"allow_private", &allow_private}, std::pair{"usage_in_stream", &usage_in_stream},
+        std::pair{"needs_credential", &needs_credential}, std::pair{"responses", &responses}};
     for (const auto& [name, value] : switches) {
       if (*value) body[name] = **value == "on";
     }

@@ -73,8 +73,8 @@ asio::awaitable<void> Calls::count_tokens(http::Exchange& exchange) {
     co_return;
   }
   if (route->provider->kind != "anthropic") {
-    co_await respond_json(
-        call, 200, fmt::format(R"({{"input_tokens":{}}})", messages::count_tokens_estimate(call.body)));
+    co_await respond_json(call, 200,
+                          fmt::format(R"({{"input_tokens":{}}})", messages::count_tokens_estimate(call.body)));
     co_return;
   }
   Edits edits;

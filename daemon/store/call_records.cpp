@@ -1,11 +1,14 @@
 #include "daemon/store/call_records.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <unordered_set>
 
 #include "daemon/store/columns.h"
 #include "daemon/store/idempotency_keys.h"
+#include "daemon/store/journal.h"
 #include "daemon/store/money.h"
 
 namespace govctl::store {
@@ -268,6 +271,18 @@ Result<std::vector<CallRecord>> decode_calls(std::string_view frame) {
     if (kind > static_cast<std::uint8_t>(Kind::refused)) return no_record();
     records.push_back(read_record(static_cast<Kind>(kind), in));
     if (in.broken()) return no_record();
+  }
+  return records;
+}
+
+Result<std::vector<CallRecord>> read_journal(const std::string& database, const OrgId& org) {
+  auto frames = Journal::read(Journal::path_beside(database), org);
+  if (!frames) return std::unexpected(frames.error());
+  std::vector<CallRecord> records;
+  for (const std::string& frame : *frames) {
+    auto decoded = decode_calls(frame);
+    if (!decoded) return std::unexpected(decoded.error());
+    std::ranges::move(*decoded, std::back_inserter(records));
   }
   return records;
 }

@@ -42,6 +42,9 @@ void encode(const CallRecord& record, std::string& out);
 // The records of a frame. corrupt when it is none.
 Result<std::vector<CallRecord>> decode_calls(std::string_view frame);
 
+// What the journal beside `database` holds, oldest first: records that are durable and may not be rows yet.
+Result<std::vector<CallRecord>> read_journal(const std::string& database, const OrgId& org);
+
 // Writes the records in their order. The reservation of a call that is settled in the same batch never becomes
 // a row. An error is of the file as a whole: each record was checked before it was promised. May run again
 // after a rollback. `replay`: some of them may be in the file already, and are left as they are.

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <iterator>
 
 #include "daemon/store/chain_rows.h"
 #include "daemon/store/file_system.h"
@@ -92,17 +90,11 @@ void File::leave_alone() {
 }
 
 Result<void> File::replay_journal() {
-  auto frames = Journal::read(Journal::path_beside(path_), transaction_.org());
-  if (!frames) return std::unexpected(frames.error());
-  std::vector<CallRecord> records;
-  for (const std::string& frame : *frames) {
-    auto decoded = decode_calls(frame);
-    if (!decoded) return std::unexpected(decoded.error());
-    std::ranges::move(*decoded, std::back_inserter(records));
-  }
-  if (!records.empty()) {
+  const auto records = read_journal(path_, transaction_.org());
+  if (!records) return std::unexpected(records.error());
+  if (!records->empty()) {
     std::vector<Operation> batch;
-    batch.push_back({Queue::settle, [&](Transaction& tx) { return apply_calls(tx, records, true); }, {}});
+    batch.push_back({Queue::settle, [&](Transaction& tx) { return apply_calls(tx, *records, true); }, {}});
     std::vector<Result<void>> results;
     if (auto committed = commit(batch, results); !committed) return committed;
     if (!results.front()) return results.front();

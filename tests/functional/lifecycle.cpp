@@ -194,6 +194,33 @@ TEST_CASE("a second daemon on the same files refuses, and does not disturb the f
   CHECK(daemon.verify_files().exit_code != 1);
 }
 
+TEST_CASE("a call that was answered survives a kill -9 at once, and the stopped files say where it stands",
+          "[lifecycle]") {
+  FakeUpstream upstream;
+  TestDaemon daemon;
+  const Shop shop(daemon, upstream.base_url());
+  daemon.price("fake", "m", "0.001", "0.001");
+  upstream.uses("m", {.prompt = 10, .completion = 5});
+  const Answer answer = daemon.chat(shop.key.secret, request("fake/m"));
+  daemon.kill();
+  REQUIRE(answer.status == 200);
+  const ProgramEnd stopped = daemon.verify_files();
+  INFO(stopped.output);
+  CHECK(stopped.exit_code == 0);
+  CHECK(stopped.output.find("2 records of calls, which the next start brings in") != std::string::npos);
+  daemon.start();
+  const Json event = daemon.event(answer.header("x-request-id"));
+  CHECK(event["status"] == "SUCCESS");
+  CHECK(event["credits_charged"] == 15);
+  CHECK(daemon.balance("acme") == 1'000'000 - 15);
+  CHECK(daemon.reserved("acme") == 0);
+  CHECK(daemon.verify()["ok"] == true);
+  const std::string journal = daemon.org_file("acme") + ".calls";
+  REQUIRE(daemon.stop() == 0);
+  CHECK_FALSE(fs::exists(journal));
+  CHECK(daemon.verify_files().output.find("journal") == std::string::npos);
+}
+
 TEST_CASE("a socket path that is too long is refused with a clear text", "[lifecycle]") {
   const Directory directory;
   const std::string socket = directory.path() + "/" + std::string(110, 's');

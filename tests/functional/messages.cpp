@@ -6,7 +6,6 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "tests/functional/harness/database.h"
 #include "tests/functional/harness/dialects.h"
 
 using namespace govctl::test;
@@ -258,7 +257,7 @@ TEST_CASE("tokens are counted by the provider that can, else estimated, and cost
 }
 
 TEST_CASE("the terminal event waits until the charge is on disk", "[messages]") {
-  Dialects d;
+  Dialects d(Options{.flags = {}, .slow_disk = true});
   const std::string path = GENERATE("/v1/messages", "/v1/responses", "/v1/chat/completions");
   INFO(path);
   const std::string terminal = path == "/v1/messages"    ? "message_stop"
@@ -293,16 +292,14 @@ TEST_CASE("the terminal event waits until the charge is on disk", "[messages]") 
   std::string got;
   while (got.find("Hello") == std::string::npos) got += client.piece();
 
-  // Somebody else holds the file: nothing can be written to it.
-  Database file(d.daemon.org_file("acme"));
-  file.execute("BEGIN IMMEDIATE");
+  d.daemon.hold_disk();
   gate.open();
   std::this_thread::sleep_for(300ms);
   std::string waiting(65536, '\0');
   const auto size = ::recv(client.socket().fd(), waiting.data(), waiting.size(), MSG_PEEK | MSG_DONTWAIT);
   waiting.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
   CHECK(waiting.find(terminal) == std::string::npos);
-  file.execute("ROLLBACK");
+  d.daemon.let_disk_go();
   for (std::string piece = client.piece(); !piece.empty(); piece = client.piece()) got += piece;
   CHECK(got.find(terminal) != std::string::npos);
 }

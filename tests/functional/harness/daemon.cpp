@@ -129,8 +129,15 @@ std::vector<std::string> TestDaemon::command() const {
                                  keys(),         "--socket",    socket(),  "--listen",
                                  "127.0.0.1:0",  "--log-file",  log_file()};
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
+  if (options_.slow_disk) {
+    words.insert(words.begin(), {"/usr/bin/env", "LD_PRELOAD=" GOVD_SLOW_DISK, "GOVD_DISK_HELD=" + disk_held()});
+  }
   return words;
 }
+
+std::string TestDaemon::disk_held() const { return directory_.path() + "/disk-held"; }
+void TestDaemon::hold_disk() const { std::ofstream(disk_held()) << "held"; }
+void TestDaemon::let_disk_go() const { fs::remove(disk_held()); }
 
 void TestDaemon::start() {
   const std::string output = directory_.path() + "/output";

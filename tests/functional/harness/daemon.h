@@ -38,6 +38,7 @@ std::string govd_program();
 struct Options {
   std::vector<std::string> flags;
   bool start = true;
+  bool slow_disk = false;  // hold_disk() works
 };
 
 struct Key {
@@ -59,6 +60,9 @@ class TestDaemon {
   int wait();
   void kill();  // SIGKILL
   void restart();
+  // Nothing gets to the disk until it is let go.
+  void hold_disk() const;
+  void let_disk_go() const;
   // Starts it where it cannot start: its exit code and what it said.
   ProgramEnd start_in_vain();
   // `govd verify` on the files, with further arguments.
@@ -111,6 +115,7 @@ class TestDaemon {
 
  private:
   std::vector<std::string> command() const;
+  std::string disk_held() const;
 
   Directory directory_;
   Options options_;

@@ -23,8 +23,10 @@
 #include "daemon/calls/calls.h"
 #include "daemon/control/control.h"
 #include "daemon/gateway/gateway.h"
+#include "daemon/gateway/metrics.h"
 #include "daemon/http/server.h"
 #include "daemon/instance_lock.h"
+#include "daemon/otlp_exporter.h"
 #include "daemon/secrets/secrets.h"
 #include "daemon/store/catalog.h"
 #include "daemon/tenant/registry.h"
@@ -166,7 +168,8 @@ gid_t admin_group() {
   return found == nullptr ? static_cast<gid_t>(-1) : found->gr_gid;
 }
 
-// Once a second: refusals that were folded; once a minute: anchors; and systemd's watchdog.
+// Once a second: refusals that were folded, Idempotency-Keys that are old; once a minute: anchors; and
+// systemd's watchdog.
 class Housekeeping {
  public:
   Housekeeping(asio::io_context& context, tenant::Registry& registry, asio::thread_pool& pool)
@@ -186,7 +189,10 @@ class Housekeeping {
   }
   void tick() {
     sd_notify(0, "WATCHDOG=1");
-    for (const auto& tenant : registry_.tenants()) tenant->flush_refusals();
+    for (const auto& tenant : registry_.tenants()) {
+      tenant->flush_refusals();
+      tenant->sweep_idempotency_keys();
+    }
     if (++seconds_ % anchor_every.count() == 0 && !anchoring_.exchange(true)) {
       asio::post(pool_, [this] {
         registry_.write_anchors();
@@ -299,6 +305,10 @@ Result<void> run_daemon(const DaemonOptions& options) {
   http::Server control_server({contexts.front()}, control_limits,
                               [&](http::Exchange& exchange) { return control.handle(exchange); });
 
+  http::Server metrics_server({contexts.front()}, control_limits, [&](http::Exchange& exchange) {
+    return gateway::serve_metrics(exchange, registry);
+  });
+
   auto activated = adopt_sockets(gateway_server, control_server);
   if (!activated) return std::unexpected(activated.error());
   if (!activated->gateway) {
@@ -321,7 +331,15 @@ Result<void> run_daemon(const DaemonOptions& options) {
     }
   }
 
+  if (options.metrics_listen) {
+    auto port = metrics_server.listen_tcp(options.metrics_listen->address, options.metrics_listen->port);
+    if (!port) return std::unexpected(port.error());
+    log::info("metrics are served", {{log::Field::port, *port}});
+  }
+
   asio::io_context main_context(1);
+  std::optional<OtlpExporter> exporter;
+  if (options.otlp_collector) exporter.emplace(main_context, *options.otlp_collector);
   asio::signal_set signals(main_context, SIGTERM, SIGINT);
   Housekeeping housekeeping(main_context, registry, pool);
   signals.async_wait([&](boost::system::error_code, int) {
@@ -340,7 +358,10 @@ Result<void> run_daemon(const DaemonOptions& options) {
 
   sd_notify(0, "STOPPING=1");
   log::info("stopping: no new calls", {{log::Field::count, registry.inflight()}});
+  metrics_server.stop_listening();
+  metrics_server.close_all();
   drain(main_context, signals, gateway_server, control_server, options.drain_timeout);
+  if (exporter) exporter->finish();
   loops.stop();
   pool.join();
   registry.close();

@@ -2,10 +2,12 @@
 // The wiring: every part is built here in order and torn down in reverse. The only file that knows everybody.
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/error.h"
+#include "daemon/http/client.h"
 #include "daemon/telemetry/log.h"
 
 namespace govctl {
@@ -20,8 +22,10 @@ Result<ListenAddress> parse_listen(std::string_view text);
 
 struct DaemonOptions {
   std::string state_dir, keys_dir, socket;
-  std::vector<ListenAddress> listen;  // empty: 127.0.0.1 and ::1, port 4683 or the one chosen before
-  std::string log_file;               // empty: stderr
+  std::vector<ListenAddress> listen;             // empty: 127.0.0.1 and ::1, port 4683 or the one chosen before
+  std::optional<ListenAddress> metrics_listen;   // of GET /metrics, beside the control socket
+  std::optional<http::Upstream> otlp_collector;  // what spans of calls go to
+  std::string log_file;                          // empty: stderr
   log::LogLevel log_level = log::LogLevel::info;
   bool system = false;
   unsigned threads = 0;  // 0: one a core

@@ -7,6 +7,7 @@
 #include "common/paths.h"
 #include "common/version.h"
 #include "daemon/daemon.h"
+#include "daemon/otlp_exporter.h"
 
 namespace {
 
@@ -23,6 +24,7 @@ int run(int argc, char** argv) {
   int drain_seconds = 30;
   int ping_ms = 15'000;
   std::string org;
+  std::string metrics_listen, otlp_endpoint;
 
   CLI::App app{"govd: the daemon that governs agents' calls; see govctl help"};
   app.set_version_flag("--version", fmt::format("govd {}", govctl::version));
@@ -44,6 +46,13 @@ int run(int argc, char** argv) {
   app.add_option("--ping-after", ping_ms, "Milliseconds of an upstream's silence in mid-stream before a ping")
       ->check(CLI::Range(10, 600'000))
       ->capture_default_str();
+  app.add_option(
+      "--metrics-listen", metrics_listen,
+      "ADDRESS:PORT of GET /metrics for Prometheus, loopback only (default: the control socket alone)");
+  app.add_option(
+      "--otlp-endpoint", otlp_endpoint,
+      "URL of an OpenTelemetry collector: a span of each call is posted to URL/v1/traces as JSON; https, "
+      "or http to loopback (default: none is sent)");
   CLI::App* verify =
       app.add_subcommand("verify", "Proves a stopped daemon's files: chains, anchors, events, entries");
   verify->fallthrough();
@@ -63,6 +72,16 @@ int run(int argc, char** argv) {
     auto address = govctl::parse_listen(text);
     if (!address) return complain(address.error());
     options.listen.push_back(std::move(*address));
+  }
+  if (!metrics_listen.empty()) {
+    auto address = govctl::parse_listen(metrics_listen);
+    if (!address) return complain(address.error());
+    options.metrics_listen = std::move(*address);
+  }
+  if (!otlp_endpoint.empty()) {
+    auto collector = govctl::otlp_collector(otlp_endpoint);
+    if (!collector) return complain(collector.error());
+    options.otlp_collector = std::move(*collector);
   }
   options.log_level = level == "debug"   ? govctl::log::LogLevel::debug
                       : level == "warn"  ? govctl::log::LogLevel::warn

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -54,10 +55,24 @@ Result<Place> place_of(const Session& s, const std::string& text) {
   return place;
 }
 
+// Where calls say that they come from.
+struct Origin {
+  std::optional<std::string> session, tag;
+  void declare(Arguments& a) {
+    a.option("--session", "ID", session, "Only calls of this session");
+    a.option("--tag", "NAME=VALUE", tag, "Only calls with this tag (x-govd-tags)");
+  }
+  void add_to(Query& query) const {
+    add(query, "session", session);
+    add(query, "tag", tag);
+  }
+};
+
 Action history(Arguments& a) {
   struct Input {
     std::string path;
     std::optional<std::string> status, model, since, until;
+    Origin origin;
     Paging paging;
   };
   auto in = std::make_shared<Input>();
@@ -65,6 +80,7 @@ Action history(Arguments& a) {
   a.option("--status", "S", in->status, "Only these",
            {"SUCCESS", "ERROR", "POLICY_BLOCKED", "BUDGET_EXCEEDED"});
   a.option("--model", "NAME", in->model, "Only calls of this model");
+  in->origin.declare(a);
   a.option("--since", "TIME", in->since, "From then on: 24h, 7d, 2026-11-21T09:30:00Z");
   a.option("--until", "TIME", in->until, "Before then");
   in->paging.declare(a);
@@ -75,6 +91,7 @@ Action history(Arguments& a) {
     if (auto ok = check_instant("--until", in->until); !ok) return std::unexpected(ok.error());
     add(place->query, "status", in->status);
     add(place->query, "model", in->model);
+    in->origin.add_to(place->query);
     add(place->query, "since", in->since);
     add(place->query, "until", in->until);
     return answer(s.list("/usage/history/" + segment(place->group), place->query, in->paging), &event_view);
@@ -91,30 +108,50 @@ Action burn_rate(Arguments& a) {
   };
 }
 
-Action top(Arguments& a) {
+Result<void> check_by(const std::string& by) {
+  constexpr std::array<std::string_view, 7> words{"agent",    "model",   "key",    "user",
+                                                  "provider", "session", "dialect"};
+  const bool tag = by.starts_with("tag:") && by.size() > 4;
+  if (tag || std::ranges::find(words, by) != words.end()) return {};
+  return fail(Code::invalid,
+              fmt::format("--by: '{}' is none of agent, model, key, user, provider, session, dialect, tag:NAME",
+                          by.substr(0, 40)));
+}
+
+// What calls add up to, by `fallback_by` in the last `fallback_window` where nothing else is asked for.
+Action sums(Arguments& a, const char* fallback_by, const char* fallback_window) {
   struct Input {
     std::string path;
     std::optional<std::string> by, window;
+    Origin origin;
     Paging paging;
   };
   auto in = std::make_shared<Input>();
   a.positional("PATH", in->path, "An org, or a workspace, group or agent in it");
-  a.option("--by", "WHAT", in->by, "Who or what is ranked (default: agent)",
-           {"agent", "model", "key", "user", "provider"});
-  a.option("--window", "D", in->window, "How far back: 24h (default), 7d");
+  a.option(
+      "--by", "WHAT", in->by,
+      fmt::format("agent, model, key, user, provider, session, dialect, tag:NAME (default: {})", fallback_by));
+  a.option("--window", "D", in->window, fmt::format("How far back: 24h, 7d (default: {})", fallback_window));
+  in->origin.declare(a);
   in->paging.declare(a);
-  return [in](Session& s) -> Result<Answer> {
+  return [in, fallback_by, fallback_window](Session& s) -> Result<Answer> {
     auto place = place_of(s, in->path);
     if (!place) return std::unexpected(place.error());
     if (in->window && !parse_duration(*in->window)) {
       return fail(Code::invalid,
                   fmt::format("--window: '{}' is no duration; write 24h or 7d", in->window->substr(0, 40)));
     }
-    place->query.emplace_back("by", in->by.value_or("agent"));
-    add(place->query, "window", in->window);
+    const std::string by = in->by.value_or(fallback_by);
+    if (auto ok = check_by(by); !ok) return std::unexpected(ok.error());
+    place->query.emplace_back("by", by);
+    place->query.emplace_back("window", in->window.value_or(fallback_window));
+    in->origin.add_to(place->query);
     return answer(s.list("/usage/top/" + segment(place->group), place->query, in->paging), &top_view);
   };
 }
+
+Action top(Arguments& a) { return sums(a, "agent", "24h"); }
+Action report(Arguments& a) { return sums(a, "model", "30d"); }
 
 constexpr std::array commands{
     Command{"history", "Show calls, newest first",
@@ -123,7 +160,11 @@ constexpr std::array commands{
     Command{"burn-rate", "Show what was spent in the last 24 hours and 7 days", "govctl usage burn-rate acme",
             burn_rate},
     Command{"top", "Show who or what costs most",
-            "govctl usage top acme\ngovctl usage top acme --by model --window 7d", top}};
+            "govctl usage top acme\ngovctl usage top acme --by model --window 7d", top},
+    Command{
+        "report", "Show what calls add up to, by team, session or model",
+        "govctl usage report acme --by tag:team\ngovctl usage report acme/prod --by session --tag team=search",
+        report}};
 
 }  // namespace
 

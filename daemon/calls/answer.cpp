@@ -41,14 +41,15 @@ asio::awaitable<void> answer_error(Call& call, Sent sent, const http::UpstreamRe
   }
   http::Response answer;
   answer.status = response.status();
+  answer.body = std::move(body);
+  outcome.answered = response.status();
+  auto charge = co_await sent.hold.settle();
   answer.headers = answer_headers(call, sent.hold, "application/json");
   for (const std::string_view name : passed_with_errors) {
     if (const auto value = response.header(name); !value.empty()) {
       answer.headers.push_back({std::string(name), std::string(value)});
     }
   }
-  answer.body = std::move(body);
-  auto charge = co_await sent.hold.settle();
   if (!charge) answer = fault_answer(call.dialect.envelope, unsettled_fault(), call.id());
   co_await respond(call, std::move(answer));
 }
@@ -81,6 +82,7 @@ std::string said(const Call& call, const Passage& passage, const std::string& bo
 }  // namespace
 
 asio::awaitable<void> answer_fault(Call& call, Sent sent, Fault fault) {
+  sent.hold.outcome().answered = fault.status;
   auto charge = co_await sent.hold.settle();
   if (!charge) fault = unsettled_fault();
   co_await tell(call, with_explain(std::move(fault), call));
@@ -206,11 +208,9 @@ http::Headers answer_headers(const Call& call, const tenant::Hold& hold, std::st
   if (hold.clamped()) headers.push_back({"x-govd-max-tokens", fmt::format("{}", hold.output_tokens())});
   const tenant::Node& key = *call.facts.caller.key;
   if (key.rules->rates.empty()) return headers;
+  const Timestamp now = call.clock.now();
   for (const auto& rate : call.facts.caller.tenant->rate_states(*call.facts.caller.snapshot, key)) {
-    const char* const what = rate.cause == domain::Cause::tpm ? "tokens" : "requests";
-    headers.push_back({fmt::format("x-ratelimit-limit-{}", what), fmt::format("{}", rate.limit)});
-    headers.push_back({fmt::format("x-ratelimit-remaining-{}", what), fmt::format("{}", rate.remaining)});
-    headers.push_back({fmt::format("x-ratelimit-reset-{}", what), fmt::format("{}s", rate.reset_s)});
+    add_rate_limit(headers, call.dialect.envelope, rate, now);
   }
   return headers;
 }

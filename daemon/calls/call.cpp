@@ -129,6 +129,7 @@ asio::awaitable<bool> Calls::read(Call& call) const {
 asio::awaitable<void> Calls::run(http::Exchange& exchange, const Dialect& dialect) {
   Call call = begin(exchange, dialect);
   if (!co_await read(call)) co_return;
+  if (!co_await claim_key(call)) co_return;
 
   auto route = tenant::route(call.facts.caller, call.facts.ask.model);
   if (!route) {
@@ -145,6 +146,7 @@ asio::awaitable<void> Calls::run(http::Exchange& exchange, const Dialect& dialec
     co_await refuse(call, hold.error(), &*route);
     co_return;
   }
+  if (call.key_claim) call.key_claim->keep();
   co_await send(call, *route, *passages, *hold);
 }
 

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "daemon/calls/dialect.h"
@@ -25,6 +26,8 @@ struct Call {
   std::string body;
   Request request;
   std::optional<tenant::Stopped> stopped = {};  // it may not go on (stop.h)
+  std::optional<tenant::KeyClaim> key_claim =
+      std::nullopt;  // of a call with an Idempotency-Key, until it holds money
 
   [[nodiscard]] const RequestId& id() const { return facts.request_id; }
   [[nodiscard]] std::int64_t latency_ms() const { return (clock.steady_micros() - facts.began_steady) / 1000; }
@@ -68,6 +71,9 @@ asio::awaitable<void> tell(Call& call, Fault fault);
 asio::awaitable<void> tell_body_fault(Call& call, const Error& error);
 // Records the refusal and answers with it.
 asio::awaitable<void> refuse(Call& call, const domain::Refusal& refusal, const tenant::Route* route);
+
+// Takes the request's Idempotency-Key, if it has one. False: the client has its answer. (idempotency.cpp)
+asio::awaitable<bool> claim_key(Call& call);
 
 // --- with the provider (answer.cpp, answer_stream.cpp). Each settles, then answers.
 

@@ -46,6 +46,7 @@ constexpr Words spent{429, "billing_error", ""};
 constexpr Words used_up(std::string_view code) { return {429, "usage_limit_reached", code}; }
 constexpr Words switched_off(std::string_view code) { return {403, "permission_error", code}; }
 constexpr Words limited(std::string_view type) { return {429, type, "rate_limit_exceeded"}; }
+constexpr Words used(std::string_view code) { return {409, "invalid_request_error", code}; }
 constexpr Words owing(std::string_view code) { return {402, "insufficient_quota", code}; }
 
 // clang-format off
@@ -67,6 +68,12 @@ constexpr std::array table{
     Row{Cause::credits, owing("insufficient_credits"), spent, used_up("insufficient_credits"), false, false},
     Row{Cause::budget, owing("budget_exceeded"), spent, used_up("budget_exceeded"), false, false},
     Row{Cause::key_limit, owing("budget_exceeded"), spent, used_up("budget_exceeded"), false, false},
+    Row{Cause::idempotency_in_progress, used("idempotency_in_progress"), used(""),
+        used("idempotency_in_progress"), true, false},
+    Row{Cause::idempotency_conflict, used("idempotency_conflict"), used(""), used("idempotency_conflict"), false,
+        false},
+    Row{Cause::idempotency_mismatch, {422, "invalid_request_error", "idempotency_mismatch"},
+        {422, "invalid_request_error", ""}, {422, "invalid_request_error", "idempotency_mismatch"}, false, false},
     // Nothing was recorded to explain.
     Row{Cause::unavailable, {503, "server_error", "unavailable"}, {503, "api_error", ""},
         {503, "server_error", "unavailable"}, true, true},
@@ -127,15 +134,13 @@ void add(http::Response& response, std::string name, std::string value) {
   response.headers.push_back({std::move(name), std::move(value)});
 }
 
-void add_rate_headers(http::Response& response, const domain::Refusal& refusal) {
+void add_rate_headers(http::Response& response, Envelope envelope, const domain::Refusal& refusal,
+                      Timestamp now) {
   if (!refusal.retry_after_s) return;
   const std::int64_t wait = std::clamp<std::int64_t>(*refusal.retry_after_s, 1, 60);
   add(response, "retry-after", fmt::format("{}", wait));
   if (!refusal.limit || refusal.cause == Cause::parallel) return;
-  const char* const what = refusal.cause == Cause::tpm ? "tokens" : "requests";
-  add(response, fmt::format("x-ratelimit-limit-{}", what), fmt::format("{}", *refusal.limit));
-  add(response, fmt::format("x-ratelimit-remaining-{}", what), "0");
-  add(response, fmt::format("x-ratelimit-reset-{}", what), fmt::format("{}s", wait));
+  add_rate_limit(response.headers, envelope, {refusal.cause, *refusal.limit, 0, wait}, now);
 }
 
 // A sentence as a header can carry it.
@@ -178,6 +183,24 @@ http::Response fault_answer(Envelope envelope, const Fault& fault, const Request
   Fault told = fault;
   if (envelope == Envelope::messages) told.type = anthropic_type(fault.status);
   return answer(envelope, told, error_json(envelope, told, request_id), request_id);
+}
+
+void add_rate_limit(http::Headers& headers, Envelope envelope, const tenant::RateState& rate, Timestamp now) {
+  const char* const what = rate.cause == Cause::tpm ? "tokens" : "requests";
+  const std::string limit = fmt::format("{}", rate.limit);
+  const std::string remaining = fmt::format("{}", rate.remaining);
+  constexpr std::size_t whole_seconds = std::string_view("2026-11-21T09:30:00").size();
+  if (envelope == Envelope::messages) {
+    const Timestamp reset{now.micros + rate.reset_s * micros_per_second};
+    headers.push_back({fmt::format("anthropic-ratelimit-{}-limit", what), limit});
+    headers.push_back({fmt::format("anthropic-ratelimit-{}-remaining", what), remaining});
+    headers.push_back(
+        {fmt::format("anthropic-ratelimit-{}-reset", what), rfc3339(reset).substr(0, whole_seconds) + "Z"});
+    return;
+  }
+  headers.push_back({fmt::format("x-ratelimit-limit-{}", what), limit});
+  headers.push_back({fmt::format("x-ratelimit-remaining-{}", what), remaining});
+  headers.push_back({fmt::format("x-ratelimit-reset-{}", what), fmt::format("{}s", rate.reset_s)});
 }
 
 std::string fault_event(Envelope envelope, const Fault& fault, const RequestId& request_id,
@@ -226,7 +249,7 @@ http::Response refusal_answer(Envelope envelope, const domain::Refusal& refusal,
   }
   http::Response response = answer(envelope, fault, body, request_id);
   if (!money) {
-    add_rate_headers(response, refusal);
+    add_rate_headers(response, envelope, refusal, now);
   } else if (envelope == Envelope::responses) {
     add_codex_headers(response, refusal, now, fault.message);
   } else if (envelope == Envelope::messages && refusal.resets_at) {

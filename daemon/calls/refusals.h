@@ -6,6 +6,7 @@
 
 #include "daemon/domain/admission.h"
 #include "daemon/http/server.h"
+#include "daemon/tenant/tenant.h"
 
 namespace govctl::calls {
 
@@ -34,6 +35,11 @@ struct Fault {
 // No or bad key, or keys that cannot be looked up.
 Fault key_fault(const Error& error);
 http::Response fault_answer(Envelope envelope, const Fault& fault, const RequestId& request_id);
+
+// What is left of a rate limit (rpm, tpm), in the names that the dialect's SDKs read: x-ratelimit-…-requests
+// (platform.openai.com/docs/guides/rate-limits), anthropic-ratelimit-requests-… with an RFC 3339 reset
+// (docs.anthropic.com/en/api/rate-limits).
+void add_rate_limit(http::Headers& headers, Envelope envelope, const tenant::RateState& rate, Timestamp now);
 
 // Where a stream stands when it breaks off, for dialects that count their events.
 struct StreamPlace {

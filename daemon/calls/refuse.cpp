@@ -25,6 +25,7 @@ asio::awaitable<void> tell_body_fault(Call& call, const Error& error) {
 }
 
 asio::awaitable<void> refuse(Call& call, const domain::Refusal& refusal, const tenant::Route* route) {
+  call.key_claim.reset();  // a refused call does not use its Idempotency-Key up
   const bool recorded = co_await call.facts.caller.tenant->record_refusal(call.facts, refusal, route);
   log::info("call refused", {{log::Field::request_id, call.id().text()},
                              {log::Field::agent, call.facts.caller.key->path},

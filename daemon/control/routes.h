@@ -18,7 +18,7 @@ struct Needs {
 
 using Schema = Json (*)();
 using Handler = Answer (*)(Request&);
-using Names = std::array<std::string_view, 6>;  // the first empty one ends the list
+using Names = std::array<std::string_view, 8>;  // the first empty one ends the list
 
 enum class Shape : std::uint8_t {
   object,

@@ -6,7 +6,6 @@
 #include "daemon/control/handlers.h"
 #include "daemon/control/openapi.h"
 #include "daemon/store/catalog.h"
-#include "daemon/telemetry/metrics.h"
 
 namespace govctl::control {
 
@@ -44,10 +43,8 @@ Answer get_status(Request& request) {
 }
 
 Answer get_metrics(Request& request) {
-  auto& metrics = metrics::process();
-  metrics.set_in_flight(static_cast<std::int64_t>(request.registry.inflight()));
   Reply made;
-  made.body = metrics.text();
+  made.body = request.registry.metrics_text();
   made.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return made;
 }

@@ -65,14 +65,40 @@ Result<Burnt> burnt_since(store::Connection& db, store::UsageFilter filter, Time
   return burnt;
 }
 
-std::optional<store::UsageBy> parse_by(std::string_view word) {
+// What calls are summed by; for tags, the name of one.
+struct By {
+  store::UsageBy what = store::UsageBy::agent;
+  std::string tag;
+};
+std::optional<By> parse_by(std::string_view word) {
   using enum store::UsageBy;
-  constexpr std::array<std::pair<std::string_view, store::UsageBy>, 5> words{
-      {{"agent", agent}, {"model", model}, {"key", key}, {"user", user}, {"provider", provider}}};
-  for (const auto& [name, by] : words) {
-    if (name == word) return by;
+  constexpr std::array<std::pair<std::string_view, store::UsageBy>, 7> words{{{"agent", agent},
+                                                                              {"model", model},
+                                                                              {"key", key},
+                                                                              {"user", user},
+                                                                              {"provider", provider},
+                                                                              {"session", session},
+                                                                              {"dialect", dialect}}};
+  constexpr std::string_view tag_prefix = "tag:";
+  if (word.size() > tag_prefix.size() && word.starts_with(tag_prefix)) {
+    return By{tag, std::string(word.substr(tag_prefix.size()))};
+  }
+  for (const auto& [name, what] : words) {
+    if (name == word) return By{what, {}};
   }
   return std::nullopt;
+}
+
+// ?session= and ?tag=NAME=VALUE.
+Result<void> narrow_by_origin(const Request& request, store::UsageFilter& filter) {
+  filter.session = request.asked("session").value_or("");
+  const auto tag = request.asked("tag");
+  if (!tag) return {};
+  const std::size_t equals = tag->find('=');
+  if (equals == 0 || equals == std::string::npos) return fail(Code::invalid, "'tag' must be NAME=VALUE");
+  filter.tag = tag->substr(0, equals);
+  filter.tag_value = tag->substr(equals + 1);
+  return {};
 }
 
 // A key as people know it: its agent's path and its name.
@@ -83,9 +109,10 @@ std::string name_of(const tenant::Snapshot& snapshot, store::UsageBy by, const s
   return node == nullptr ? uuid_text(sum.id) : fmt::format("{} {}", node->path, snapshot.key(*node).name);
 }
 
-Answer top_by(Request& request, store::UsageBy by) {
+Answer top_by(Request& request, By by) {
   auto account = account_of(request);
   if (!account) co_return std::unexpected(account.error());
+  if (auto ok = narrow_by_origin(request, account->filter); !ok) co_return std::unexpected(ok.error());
   auto limit = limit_of(request);
   if (!limit) co_return std::unexpected(limit.error());
   auto window = parse_span("window", request.asked("window").value_or("24h"));
@@ -93,7 +120,7 @@ Answer top_by(Request& request, store::UsageBy by) {
   auto filter = account->filter;
   filter.window.since = Timestamp{request.now.micros - *window};
   Query<std::vector<store::UsageSum>> query = [filter, by](store::Connection& db) {
-    return store::sum_usage(db, by, filter, 1'000'000);
+    return store::sum_usage(db, by.what, filter, 1'000'000, by.tag);
   };
   auto sums = co_await account->at.tenant->read(std::move(query));
   if (!sums) co_return std::unexpected(sums.error());
@@ -102,7 +129,7 @@ Answer top_by(Request& request, store::UsageBy by) {
   for (const auto& sum : *sums) {
     if (static_cast<std::int64_t>(list.items.size()) == *limit) break;
     api::UsageTop top;
-    top.name = name_of(*account->at.snapshot, by, sum);
+    top.name = name_of(*account->at.snapshot, by.what, sum);
     top.calls = sum.calls;
     top.input_tokens = sum.input_tokens;
     top.output_tokens = sum.output_tokens;
@@ -142,6 +169,7 @@ Answer list_usage(Request& request) {
   if (!page) co_return std::unexpected(page.error());
   auto filter = account->filter;
   filter.window = *window;
+  if (auto ok = narrow_by_origin(request, filter); !ok) co_return std::unexpected(ok.error());
   filter.model = request.asked("model").value_or("");
   filter.status = request.asked("status").value_or("");
   if (!filter.status.empty() && !domain::parse_call_status(filter.status)) {
@@ -196,11 +224,13 @@ Answer get_burn_rate(Request& request) {
   co_return reply(rate);
 }
 
-Answer list_top_users(Request& request) { return top_by(request, store::UsageBy::user); }
+Answer list_top_users(Request& request) { return top_by(request, {store::UsageBy::user, {}}); }
 
 Answer list_top(Request& request) {
   const auto by = parse_by(request.asked("by").value_or("agent"));
-  if (!by) co_return fail(Code::invalid, "'by' must be agent, model, key, user or provider");
+  if (!by)
+    co_return fail(Code::invalid,
+                   "'by' must be agent, model, key, user, provider, session, dialect or tag:NAME");
   co_return co_await top_by(request, *by);
 }
 

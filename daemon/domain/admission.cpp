@@ -30,6 +30,9 @@ constexpr std::array causes{
     CauseFacts{Cause::credits, "insufficient_credits", CallStatus::budget_exceeded},
     CauseFacts{Cause::budget, "budget_exceeded", CallStatus::budget_exceeded},
     CauseFacts{Cause::key_limit, "key_limit", CallStatus::budget_exceeded},
+    CauseFacts{Cause::idempotency_in_progress, "idempotency_in_progress", CallStatus::policy_blocked},
+    CauseFacts{Cause::idempotency_conflict, "idempotency_conflict", CallStatus::policy_blocked},
+    CauseFacts{Cause::idempotency_mismatch, "idempotency_mismatch", CallStatus::policy_blocked},
     CauseFacts{Cause::unavailable, "unavailable", CallStatus::error},
 };
 constexpr bool causes_in_order() {

@@ -47,7 +47,10 @@ enum class Cause : std::uint8_t {
   credits,
   budget,
   key_limit,
-  unavailable,  // the ledger cannot be written
+  idempotency_in_progress,  // another call has the same Idempotency-Key, and is in flight
+  idempotency_conflict,     // … and is finished
+  idempotency_mismatch,     // … and asked for something else
+  unavailable,              // the ledger cannot be written
 };
 constexpr std::size_t cause_count = static_cast<std::size_t>(Cause::unavailable) + 1;
 std::string_view cause_word(Cause cause);

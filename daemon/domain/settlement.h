@@ -25,6 +25,7 @@ struct Outcome {
   std::optional<std::int64_t> first_byte_ms;
   std::int64_t attempts = 0;
   std::string answered_model;
+  int answered = 200;  // the HTTP status that the client is told
 };
 
 struct Charge {

@@ -7,13 +7,14 @@
 #include <unordered_set>
 
 #include "daemon/store/columns.h"
+#include "daemon/store/idempotency_keys.h"
 #include "daemon/store/journal.h"
 #include "daemon/store/money.h"
 
 namespace govctl::store {
 namespace {
 
-constexpr std::uint8_t encoding_version = 1;
+constexpr std::uint8_t encoding_version = 2;
 enum class Kind : std::uint8_t { reserved, settled, refused };
 
 constexpr const char* settled_sql = "SELECT 1 FROM usage_events WHERE request_id = ?1";
@@ -65,6 +66,7 @@ class Writing {
     unsigned_one(bits << 1 ^ (value < 0 ? ~std::uint64_t{0} : 0));
   }
   void one(const Uuid& uuid) { out_.append(reinterpret_cast<const char*>(uuid.data()), uuid.size()); }
+  void one(const domain::Hash& hash) { out_.append(reinterpret_cast<const char*>(hash.data()), hash.size()); }
   void one(const std::string& text) {
     unsigned_one(text.size());
     out_ += text;
@@ -127,6 +129,10 @@ class Reading {
     const std::string_view bytes = take(uuid.size());
     if (!broken_) std::memcpy(uuid.data(), bytes.data(), uuid.size());
   }
+  void one(domain::Hash& hash) {
+    const std::string_view bytes = take(hash.size());
+    if (!broken_) std::memcpy(hash.data(), bytes.data(), hash.size());
+  }
   void one(std::string& text) { text = take(unsigned_one()); }
   void one(bool& value) { value = byte() != 0; }
   void one(std::uint32_t& bits) {
@@ -164,13 +170,14 @@ CallRecord read_record(Kind kind, Reading& in) {
     case Kind::reserved: {
       Reserved record;
       fields(in, record.reservation);
-      in(record.rules);
+      in(record.rules, record.idempotency_key);
+      if (!record.idempotency_key.empty()) in(record.fingerprint);
       return record;
     }
     case Kind::settled: {
       Settled record;
       record.event = read_event(in);
-      in(record.group.bytes);
+      in(record.group.bytes, record.answered);
       return record;
     }
     case Kind::refused:
@@ -205,6 +212,10 @@ struct Applier {
     const RequestId& id = record.reservation.request_id;
     if (auto ok = rules(record.reservation.rules_id, record.rules); !ok) return ok;
     if (replay && (is_there(tx, settled_sql, id) || is_there(tx, held_sql, id))) return {};
+    if (!record.idempotency_key.empty()) {
+      auto kept = use_idempotency_key(tx, record.reservation, record.idempotency_key, record.fingerprint);
+      if (!kept) return kept;
+    }
     if (settled_too.contains(id)) {
       held_here.insert(id);
       return {};
@@ -214,6 +225,9 @@ struct Applier {
   Result<void> operator()(const Settled& record) {
     const RequestId& id = record.event->request_id;
     if (replay && is_there(tx, settled_sql, id)) return {};
+    if (record.answered != 0) {
+      if (auto ok = finish_idempotency_key(tx, id, record.answered); !ok) return ok;
+    }
     return held_here.contains(id) ? charge_call(tx, *record.event, record.group)
                                   : settle_call(tx, *record.event, record.group);
   }
@@ -232,10 +246,11 @@ void encode(const CallRecord& record, std::string& out) {
   out += static_cast<char>(record.index());
   if (const auto* reserved = std::get_if<Reserved>(&record)) {
     fields(archive, reserved->reservation);
-    archive(reserved->rules);
+    archive(reserved->rules, reserved->idempotency_key);
+    if (!reserved->idempotency_key.empty()) archive(reserved->fingerprint);
   } else if (const auto* settled = std::get_if<Settled>(&record)) {
     fields(archive, *settled->event);
-    archive(settled->group.bytes);
+    archive(settled->group.bytes, settled->answered);
   } else if (const auto* refused = std::get_if<Refused>(&record)) {
     fields(archive, *refused->event);
     archive(refused->rules);

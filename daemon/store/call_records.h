@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/error.h"
+#include "daemon/domain/chain.h"
 #include "daemon/domain/records.h"
 
 namespace govctl::store {
@@ -18,12 +19,15 @@ class Transaction;  // store/writer.h
 // Money held for a call that is about to be sent.
 struct Reserved {
   domain::Reservation reservation;
-  std::string rules;  // the JSON of its rules_id where the file may lack it, or empty
+  std::string rules;              // the JSON of its rules_id where the file may lack it, or empty
+  std::string idempotency_key{};  // the client's, or empty
+  domain::Hash fingerprint{};     // of the request that came with it
 };
 // A call that is over and held money: its event, its charge, the end of its reservation.
 struct Settled {
   std::shared_ptr<const domain::UsageEvent> event;
   BillingGroupId group;
+  std::int64_t answered = 0;  // the HTTP status, of a call that came with an Idempotency-Key; 0: it did not
 };
 // A call that was refused: its event alone.
 struct Refused {

@@ -8,6 +8,7 @@
 #include "daemon/store/chain_rows.h"
 #include "daemon/store/file_system.h"
 #include "daemon/telemetry/log.h"
+#include "daemon/telemetry/metrics.h"
 
 namespace govctl::store {
 namespace {
@@ -117,6 +118,7 @@ Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void
     results[i] = std::unexpected(disk_full());
   }
 
+  metrics::Timer timer(metrics::Stage::commit);
   int code = attempt(batch, results);
   if (code == SQLITE_FULL && settles && ballast_ && ballast_->release()) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -127,6 +129,7 @@ Result<void> File::commit(std::vector<Operation>& batch, std::vector<Result<void
     code = attempt(batch, results);
   }
   if (code == SQLITE_OK) {
+    timer.done();
     const std::scoped_lock lock(told_mutex_);
     committed_ = transaction_.heads();
     return {};

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "daemon/store/worker.h"
+#include "daemon/telemetry/metrics.h"
 
 namespace govctl::store {
 namespace {
@@ -41,6 +42,7 @@ void JournalWriter::submit(File& file, CallRecord record, Done done) {
       calls.bounded += bounded ? 1 : 0;
       calls.bytes += bytes;
       calls.pending.push_back({std::move(record), std::move(done), bytes.size()});
+      ++pending_;
       make_ready(file);
     }
   }
@@ -55,6 +57,11 @@ void JournalWriter::close(File& file) {
   std::unique_lock lock(mutex_);
   file.calls.closing = true;
   idle_.wait(lock, [&] { return file.calls.pending.empty() && !file.calls.busy; });
+}
+
+std::size_t JournalWriter::pending() {
+  const std::scoped_lock lock(mutex_);
+  return pending_;
 }
 
 void JournalWriter::stop() {
@@ -121,6 +128,7 @@ void JournalWriter::serve(File& file, std::unique_lock<std::mutex>& lock) {
     calls.bytes.erase(0, bytes);
     make_ready(file);
   }
+  pending_ -= taken_.size();
   calls.busy = true;
   lock.unlock();
 
@@ -131,10 +139,12 @@ void JournalWriter::serve(File& file, std::unique_lock<std::mutex>& lock) {
   } else {
     refuse_without_room(file);
     if (!taken_.empty()) {
+      metrics::Timer timer(metrics::Stage::journal);
       auto written = wait_for_segment(file, frame_.size())
                          ? file.journal().append(frame_)
                          : Result<std::uint64_t>(fail(Code::unavailable, "the disk is full"));
       if (written) {
+        timer.done();
         // Before the callers know: what they ask for next finds the rows.
         file.schedule.worker->take_calls(file, taken_, *written);
         answer({});

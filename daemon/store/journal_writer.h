@@ -25,6 +25,8 @@ class JournalWriter {
   // No record of the file is waiting, and none is taken any more, when it returns.
   void close(File& file);
   void stop();
+  // Records that wait, of all files.
+  [[nodiscard]] std::size_t pending();
 
   // The writer's thread: the file's records up to this frame are in SQLite, or (`stuck`) cannot be for now.
   void applied(File& file, std::uint64_t frame);
@@ -47,6 +49,7 @@ class JournalWriter {
   std::condition_variable wake_, applied_, idle_;
   std::deque<File*> ready_;
   bool stop_ = false;
+  std::size_t pending_ = 0;
 
   std::vector<PendingCall> taken_;  // the thread's own
   std::string frame_;

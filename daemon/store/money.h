@@ -90,7 +90,9 @@ struct UsageFilter {
   std::optional<AgentGroupId> group;
   std::optional<AgentId> agent;
   std::optional<KeyId> key;
-  std::string status, model;  // empty: all
+  std::string status, model, session;  // empty: all
+  std::string tag;                     // a tag's name; empty: all
+  std::string tag_value;
 };
 struct StoredEvent {
   std::int64_t seq = 0;
@@ -101,17 +103,18 @@ Result<Rows<StoredEvent>> read_usage(Connection& connection, const UsageFilter& 
                                      const Page& page);  // newest first
 Result<std::optional<StoredEvent>> find_event(Connection& connection, const RequestId& request);
 
-enum class UsageBy { agent, model, key, user, provider };
+enum class UsageBy { agent, model, key, user, provider, session, dialect, tag };
 struct UsageSum {
-  std::string name;  // model, provider, user; empty for agent and key, which have `id`
+  std::string name;  // what calls have in common; empty: they have none, or (agent, key) they have `id`
   Uuid id{};
   std::int64_t calls = 0, input_tokens = 0, output_tokens = 0;
   Credits credits;
   Cost cost;
 };
-// Sorted by credits, most first. Calls are events with a charge or SUCCESS/ERROR status.
+// Sorted by credits, most first. Calls are events with a charge or SUCCESS/ERROR status. `tag` names the tag to
+// go by.
 Result<std::vector<UsageSum>> sum_usage(Connection& connection, UsageBy by, const UsageFilter& filter,
-                                        std::int64_t limit);
+                                        std::int64_t limit, const std::string& tag = {});
 
 struct AuditFilter {
   Window window;

@@ -26,7 +26,9 @@ using domain::UsageEvent;
 #define EVENT_FILTER                                                                                       \
   "(:workspace IS NULL OR workspace_id = :workspace) AND (:group IS NULL OR agent_group_id = :group) AND " \
   "(:agent IS NULL OR agent_id = :agent) AND (:key IS NULL OR key_id = :key) AND "                         \
-  "(:status IS NULL OR status = :status) AND (:model IS NULL OR model = :model)"
+  "(:status IS NULL OR status = :status) AND (:model IS NULL OR model = :model) AND "                      \
+  "(:session IS NULL OR session = :session) AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) "   \
+  "WHERE json_each.key = :tag AND json_each.value = :tag_value))"
 
 constexpr const char* find_sql = "SELECT " EVENT_COLUMNS " FROM usage_events WHERE request_id = :id";
 // The unary plus keeps the planner on the order of seq: a page is found without sorting.
@@ -121,11 +123,15 @@ void set_filter(SQLite::Statement& statement, const UsageFilter& filter) {
   set(statement, ":key", filter.key);
   set_or_null(statement, ":status", filter.status);
   set_or_null(statement, ":model", filter.model);
+  set_or_null(statement, ":session", filter.session);
+  set_or_null(statement, ":tag", filter.tag);
+  set(statement, ":tag_value", filter.tag_value);
 }
 
 std::int64_t count_events(Connection& connection, const UsageFilter& filter) {
   const bool window_alone = !filter.workspace && !filter.group && !filter.agent && !filter.key &&
-                            filter.status.empty() && filter.model.empty();
+                            filter.status.empty() && filter.model.empty() && filter.session.empty() &&
+                            filter.tag.empty();
   SQLite::Statement& count = connection.prepared(window_alone ? count_window_sql : count_sql);
   if (window_alone) {
     set_window(count, filter.window);

@@ -31,12 +31,17 @@ SELECT agent_id, key_id, model, user, provider, count,
        input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens
          + coalesce(json_extract(other_usage, '$.audio_in'), 0),
        output_tokens + reasoning_tokens + coalesce(json_extract(other_usage, '$.audio_out'), 0),
-       credits_charged, cost_usd
+       credits_charged, cost_usd, session, dialect,
+       CASE WHEN :by_tag IS NULL THEN NULL
+            ELSE (SELECT json_each.value FROM json_each(tags) WHERE json_each.key = :by_tag) END
 FROM usage_events
 WHERE created_at >= :since AND created_at < :until AND (credits_charged > 0 OR status IN ('SUCCESS', 'ERROR'))
   AND (:workspace IS NULL OR workspace_id = :workspace) AND (:group IS NULL OR agent_group_id = :group)
   AND (:agent IS NULL OR agent_id = :agent) AND (:key IS NULL OR key_id = :key)
-  AND (:status IS NULL OR status = :status) AND (:model IS NULL OR model = :model))";
+  AND (:status IS NULL OR status = :status) AND (:model IS NULL OR model = :model)
+  AND (:session IS NULL OR session = :session)
+  AND (:tag IS NULL OR EXISTS (
+    SELECT 1 FROM json_each(tags) WHERE json_each.key = :tag AND json_each.value = :tag_value)))";
 
 Error out_of_range() { return Error{Code::internal, "a sum of usage leaves 64 bits", {}, {}}; }
 
@@ -46,9 +51,10 @@ struct Grouping {
   int column;
   bool is_id;
 };
-constexpr std::array groupings{Grouping{UsageBy::agent, 0, true}, Grouping{UsageBy::model, 2, false},
-                               Grouping{UsageBy::key, 1, true}, Grouping{UsageBy::user, 3, false},
-                               Grouping{UsageBy::provider, 4, false}};
+constexpr std::array groupings{Grouping{UsageBy::agent, 0, true},     Grouping{UsageBy::model, 2, false},
+                               Grouping{UsageBy::key, 1, true},       Grouping{UsageBy::user, 3, false},
+                               Grouping{UsageBy::provider, 4, false}, Grouping{UsageBy::session, 10, false},
+                               Grouping{UsageBy::dialect, 11, false}, Grouping{UsageBy::tag, 12, false}};
 
 bool add(UsageSum& sum, SQLite::Statement& row) {
   const auto credits = sum.credits.plus(Credits::of(row.getColumn(8).getInt64()));
@@ -104,7 +110,7 @@ Result<std::vector<KeySpend>> spend_by_key(Connection& connection, Timestamp day
 }
 
 Result<std::vector<UsageSum>> sum_usage(Connection& connection, UsageBy by, const UsageFilter& filter,
-                                        std::int64_t limit) {
+                                        std::int64_t limit, const std::string& tag) {
   return guarded([&]() -> Result<std::vector<UsageSum>> {
     const Grouping& grouping = *std::ranges::find(groupings, by, &Grouping::by);
     SQLite::Statement& select = connection.prepared(report_sql);
@@ -116,6 +122,10 @@ Result<std::vector<UsageSum>> sum_usage(Connection& connection, UsageBy by, cons
     set(select, ":key", filter.key);
     set_or_null(select, ":status", filter.status);
     set_or_null(select, ":model", filter.model);
+    set_or_null(select, ":session", filter.session);
+    set_or_null(select, ":tag", filter.tag);
+    set(select, ":tag_value", filter.tag_value);
+    set_or_null(select, ":by_tag", tag);
     std::unordered_map<std::string, UsageSum> groups;
     while (select.executeStep()) {
       UsageSum& sum = groups[select.getColumn(grouping.column).getString()];

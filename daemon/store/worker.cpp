@@ -104,6 +104,13 @@ std::size_t Worker::queued(const File& file) {
   return file.schedule.queue.size();
 }
 
+std::size_t Worker::pending() {
+  const std::scoped_lock lock(mutex_);
+  std::size_t waiting = 0;
+  for (const auto& file : files_) waiting += file->schedule.queue.size() + file->schedule.calls.size();
+  return waiting;
+}
+
 void Worker::stop() {
   journals_->stop();
   {

@@ -37,6 +37,8 @@ class Worker {
   [[nodiscard]] bool behind(const File& file);
   void close(File& file);
   [[nodiscard]] std::size_t queued(const File& file);
+  // Operations and records that wait, of all files.
+  [[nodiscard]] std::size_t pending();
   void stop();
 
  private:

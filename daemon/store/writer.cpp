@@ -93,6 +93,14 @@ std::array<domain::ChainHead, domain::chain_table_count> Writers::committed_head
 }
 Heads Writers::committed(const File& file) const { return file.committed(); }
 const std::string& Writers::path(const File& file) const { return file.path(); }
+Writers::Depth Writers::depth() const {
+  Depth depth;
+  for (const auto& worker : state_->workers) {
+    depth.journal += worker->journals().pending();
+    depth.writer += worker->pending();
+  }
+  return depth;
+}
 std::size_t Writers::queued(const File& file) const { return file.schedule.worker->queued(file); }
 
 }  // namespace govctl::store

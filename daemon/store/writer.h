@@ -109,6 +109,11 @@ class Writers {
   [[nodiscard]] Heads committed(const File& file) const;  // with the sums, at one instant
   [[nodiscard]] const std::string& path(const File& file) const;
   [[nodiscard]] std::size_t queued(const File& file) const;
+  // What waits in all files: for the journals, and for the writers.
+  struct Depth {
+    std::size_t journal = 0, writer = 0;
+  };
+  [[nodiscard]] Depth depth() const;
 
  private:
   struct State;

@@ -14,7 +14,7 @@ namespace {
 
 using domain::PriceKind;
 
-constexpr std::array<std::string_view, stage_count> stage_words{"reserve", "settle", "commit"};
+constexpr std::array<std::string_view, stage_count> stage_words{"reserve", "settle", "journal", "commit"};
 constexpr std::array<std::string_view, 4> dialects{"chat", "messages", "responses", "embeddings"};
 
 std::string_view dialect_of(std::string_view dialect) {
@@ -176,8 +176,13 @@ std::string Metrics::text() const {
   for (std::size_t i = 0; i < stage_count; ++i) page.histogram({{"stage", stage_words[i]}}, stages_[i], true);
   page.family("govd_calls_in_flight", "gauge", "Calls that hold a reservation.");
   page.sample({}, in_flight_.value());
-  page.family("govd_write_queue_depth", "gauge", "Operations that wait for a writer.");
-  page.sample({}, queue_depth_.value());
+  page.family("govd_write_queue_depth", "gauge", "Records and operations that wait to be written.");
+  page.sample({{"queue", "journal"}}, journal_depth_.value());
+  page.sample({{"queue", "writer"}}, writer_depth_.value());
+  page.family("govd_spans_exported_total", "counter", "Spans of calls that a collector has taken.");
+  page.sample({}, spans_exported_.value());
+  page.family("govd_spans_dropped_total", "counter", "Spans that no collector took.");
+  page.sample({}, spans_dropped_.value());
   return page.take();
 }
 

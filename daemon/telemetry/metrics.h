@@ -31,9 +31,10 @@ struct CallFigures {
   std::optional<std::int64_t> first_chunk_us;  // of a stream
 };
 
-// The steps that write to the disk. commit: one transaction of the writer, whatever is in it.
-enum class Stage : std::uint8_t { reserve, settle, commit };
-constexpr std::size_t stage_count = 3;
+// The steps that write to the disk. reserve, settle: a call's record, until it is durable; journal: one frame
+// of such records; commit: one transaction of the writer, whatever is in it.
+enum class Stage : std::uint8_t { reserve, settle, journal, commit };
+constexpr std::size_t stage_count = 4;
 
 // The conventions' bucket boundaries: seconds as microseconds, and tokens.
 inline constexpr std::array<std::int64_t, 14> call_bounds{
@@ -52,8 +53,13 @@ class Metrics {
   void took(Stage stage, std::int64_t micros);
   // As they are at a scrape; whoever knows them sets them before text().
   void set_in_flight(std::int64_t calls) { in_flight_.set(calls); }
-  // Operations that wait for the writers.
-  void set_queue_depth(std::int64_t operations) { queue_depth_.set(operations); }
+  // What waits: records for their journals, operations and records for the writers.
+  void set_queue_depth(std::int64_t journal, std::int64_t writer) {
+    journal_depth_.set(journal);
+    writer_depth_.set(writer);
+  }
+  void spans_exported(std::int64_t spans) { spans_exported_.add(spans); }
+  void spans_dropped(std::int64_t spans) { spans_dropped_.add(spans); }
 
   // Prometheus text exposition format 0.0.4.
   [[nodiscard]] std::string text() const;
@@ -73,7 +79,8 @@ class Metrics {
   Family<CallTime, 1, max_providers> upstream_;
   std::array<Counter, domain::cause_count> refusals_;
   std::array<Histogram<stage_bounds>, stage_count> stages_;
-  Gauge in_flight_, queue_depth_;
+  Gauge in_flight_, journal_depth_, writer_depth_;
+  Counter spans_exported_, spans_dropped_;
 };
 
 // The daemon's own.

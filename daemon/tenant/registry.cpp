@@ -13,6 +13,7 @@
 #include "daemon/store/credentials.h"
 #include "daemon/store/orgs.h"
 #include "daemon/telemetry/log.h"
+#include "daemon/telemetry/metrics.h"
 
 namespace govctl::tenant {
 
@@ -425,6 +426,14 @@ std::size_t Registry::inflight() const {
   std::size_t sum = 0;
   for (const auto& tenant : tenants()) sum += tenant->inflight();
   return sum;
+}
+
+std::string Registry::metrics_text() const {
+  auto& metrics = metrics::process();
+  metrics.set_in_flight(static_cast<std::int64_t>(inflight()));
+  const auto depth = services_.writers->depth();
+  metrics.set_queue_depth(static_cast<std::int64_t>(depth.journal), static_cast<std::int64_t>(depth.writer));
+  return metrics.text();
 }
 
 void Registry::write_anchors() {

@@ -80,6 +80,8 @@ class Registry {
   [[nodiscard]] const Services& services() const { return services_; }
   [[nodiscard]] store::File& catalog() const;
   [[nodiscard]] std::size_t inflight() const;
+  // GET /metrics, as of now.
+  [[nodiscard]] std::string metrics_text() const;
   // Anchors what has moved; called once a minute and at drain. Blocking.
   void write_anchors();
 

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/telemetry/log.h"
+#include "daemon/telemetry/metrics.h"
+#include "daemon/telemetry/spans.h"
 #include "daemon/tenant/decision.h"
 #include "daemon/tenant/state.h"
 
@@ -90,6 +92,49 @@ std::expected<Covered, Refusal> cover(const CallFacts& facts, const Route& route
   refused->path = key.path;
   if (refused->next.empty()) refused->next = fmt::format("govctl policy effective {}", key.path);
   return std::unexpected(std::move(*refused));
+}
+
+Measured measured_of(const HoldFacts& hold, std::int64_t steady) {
+  const domain::Outcome& outcome = hold.outcome;
+  Measured measured;
+  measured.duration_us = std::max<std::int64_t>(steady - hold.call.began_steady, 0);
+  if (outcome.sent) measured.upstream_us = std::max<std::int64_t>(steady - hold.granted_steady, 0);
+  measured.stream = hold.call.ask.stream;
+  if (measured.stream && outcome.first_byte_ms) measured.first_chunk_us = *outcome.first_byte_ms * 1000;
+  measured.began = hold.call.began;
+  if (otlp::spans().wanted()) {
+    measured.agent = hold.call.caller.snapshot->chain(*hold.call.caller.key)[3]->path;
+    measured.answered_model = outcome.answered_model;
+  }
+  return measured;
+}
+
+// A call that was settled, durably.
+void tell_telemetry(const domain::UsageEvent& event, const Measured& measured) {
+  metrics::process().call_finished({.provider = event.provider,
+                                    .model = event.price_model,
+                                    .dialect = event.dialect,
+                                    .status = event.status,
+                                    .usage = event.usage,
+                                    .credits = event.credits_charged,
+                                    .duration_us = measured.duration_us,
+                                    .upstream_us = measured.upstream_us,
+                                    .first_chunk_us = measured.first_chunk_us});
+  if (!otlp::spans().wanted()) return;
+  otlp::spans().add({.request_id = event.request_id,
+                     .agent = measured.agent,
+                     .dialect = event.dialect,
+                     .provider = event.provider,
+                     .model = event.model,
+                     .answered_model = measured.answered_model,
+                     .status = event.status,
+                     .cause = event.cause,
+                     .usage = event.usage,
+                     .credits = event.credits_charged,
+                     .stream = measured.stream,
+                     .first_chunk_us = measured.first_chunk_us,
+                     .start = measured.began,
+                     .end = Timestamp{measured.began.micros + measured.duration_us}});
 }
 
 }  // namespace
@@ -262,7 +307,9 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   reservation.rules_id = key.rules_id;
   reservation.created_at = services_.clock->now();
 
-  store::Reserved record{std::move(reservation), write_rules ? key.rules_json : std::string{}};
+  store::Reserved record{std::move(reservation), write_rules ? key.rules_json : std::string{},
+                         facts.idempotency_key, facts.fingerprint};
+  metrics::Timer timer(metrics::Stage::reserve);
   auto committed = co_await record_call(services_, *file_, std::move(record));
   if (!committed) {
     log::error("a reservation could not be written",
@@ -273,11 +320,13 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
                                          "the ledger cannot be written now; the call was not made", key.path,
                                          "govctl status"));
   }
+  timer.done();
   grant.kept = true;
   if (write_rules) {
     const std::scoped_lock lock(state_->mutex);
     state_->rules_written.insert(key.rules_id);
   }
+  hold->granted_steady = services_.clock->steady_micros();
   co_return Hold(std::move(hold));
 }
 
@@ -290,7 +339,10 @@ Hold::Hold(Hold&&) noexcept = default;
 Hold::~Hold() {
   if (!facts_ || facts_->settled) return;
   HoldFacts& hold = *facts_;
-  if (hold.outcome.cause.empty()) hold.outcome.cause = "abandoned";
+  if (hold.outcome.cause.empty()) {
+    hold.outcome.cause = "abandoned";
+    hold.outcome.answered = 500;
+  }
   hold.tenant->settle(hold, {});
 }
 
@@ -346,15 +398,22 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   settlement.group = snapshot.config().org.billing_group;
   settlement.meters = hold.meters;
   settlement.rate = hold.rate;
+  if (!call.idempotency_key.empty()) {
+    settlement.idempotency_key = call.idempotency_key;
+    settlement.answered = outcome.answered;
+  }
+  settlement.measured = measured_of(hold, services_.clock->steady_micros());
   submit(std::move(settlement), std::move(done));
   return charge;
 }
 
 void Tenant::submit(Settlement settlement, store::Done done) {
-  store::Settled record{settlement.event, settlement.group};
-  store::Done after = [self = shared_from_this(), settlement = std::move(settlement),
-                       done = std::move(done)](Result<void> result) mutable {
+  store::Settled record{settlement.event, settlement.group, settlement.answered};
+  metrics::Timer timer(metrics::Stage::settle);
+  store::Done after = [self = shared_from_this(), settlement = std::move(settlement), done = std::move(done),
+                       timer](Result<void> result) mutable {
     if (result) {
+      timer.done();
       self->settled(settlement);
     } else {
       log::error("a settlement could not be written; its reservation stays",
@@ -362,6 +421,7 @@ void Tenant::submit(Settlement settlement, store::Done done) {
                   {log::Field::credits, settlement.event->credits_charged.value()},
                   {log::Field::code, govctl::facts(result.error().code).word}});
       if (result.error().code == Code::unavailable) {
+        if (settlement.answered != 0) settlement.answered = 503;  // the answer was withheld
         const std::scoped_lock lock(self->state_->mutex);
         self->state_->unsettled.push_back(std::move(settlement));
       }
@@ -374,6 +434,11 @@ void Tenant::submit(Settlement settlement, store::Done done) {
 // After COMMIT: memory follows the disk.
 void Tenant::settled(const Settlement& settlement) {
   const domain::UsageEvent& event = *settlement.event;
+  tell_telemetry(event, settlement.measured);
+  if (settlement.answered != 0) {
+    state_->idempotency.finish(event.scope.key, settlement.idempotency_key, event.request_id,
+                               settlement.answered);
+  }
   const std::int64_t credits = event.credits_charged.value();
   std::vector<std::pair<const Node*, const domain::Budget*>> reached;
   std::shared_ptr<const Snapshot> snapshot;
@@ -433,6 +498,7 @@ void Tenant::settled(const Settlement& settlement) {
 
 asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refusal& refusal,
                                              const Route* route) {
+  metrics::process().refused(refusal.cause);
   const Snapshot& snapshot = *facts.caller.snapshot;
   const Node& key = *facts.caller.key;
   domain::UsageEvent event =

@@ -2,6 +2,7 @@
 // Private to the tenant room: what a Tenant owns, and a call's hold.
 
 #include <algorithm>
+#include <atomic>
 #include <bitset>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
@@ -10,6 +11,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "daemon/tenant/idempotency.h"
 #include "daemon/tenant/in_flight.h"
 #include "daemon/tenant/meters.h"
 #include "daemon/tenant/tenant.h"
@@ -38,6 +40,15 @@ struct Tenant::Waiter {
   bool decided = false;
 };
 
+// What only telemetry wants to know of a call.
+struct Measured {
+  std::int64_t duration_us = 0;
+  std::optional<std::int64_t> upstream_us, first_chunk_us;
+  bool stream = false;
+  std::string agent, answered_model;  // for a span, where spans are exported
+  Timestamp began;
+};
+
 // All that the end of a call writes and gives back.
 struct Tenant::Settlement {
   std::shared_ptr<domain::UsageEvent> event = std::make_shared<domain::UsageEvent>();
@@ -45,6 +56,9 @@ struct Tenant::Settlement {
   ChargeTime time;
   MeterChain meters{};
   RateEntry rate;
+  std::string idempotency_key;
+  std::int64_t answered = 0;
+  Measured measured;
 };
 
 // Refusals of one key within one second, beyond which they fold into one event.
@@ -75,6 +89,9 @@ struct Tenant::State {
     return blocked;
   }
 
+  IdempotencyKeys idempotency;
+  std::atomic<bool> sweeping = false;  // the file of old keys
+
   mutable std::mutex secrets_mutex;
   std::map<std::int64_t, secrets::DataKey> data_keys;
   std::int64_t active_data_key = 0;
@@ -104,6 +121,7 @@ struct HoldFacts {
   bool clamped = false;
   bool waited = false;
   bool settled = false;
+  std::int64_t granted_steady = 0;  // when the call could be sent
   domain::Outcome outcome;
 };
 

@@ -24,6 +24,9 @@ Result<std::map<std::int64_t, secrets::DataKey>> open_data_keys(const secrets::K
   return keys;
 }
 
+// What a client whose connection died with the daemon is told of its call when it asks again.
+constexpr std::int64_t unanswered = 500;
+
 // What a crash left open: settled once, at the hold (30-ledger.md "Crash").
 Result<void> settle_leftovers(store::Writers& writers, store::File& file, const std::string& path,
                               const BillingGroupId& group, Timestamp now) {
@@ -61,7 +64,8 @@ Result<void> settle_leftovers(store::Writers& writers, store::File& file, const 
     writers.submit(
         file, store::Queue::settle,
         [event = std::move(event), group](store::Transaction& tx) {
-          return store::settle_call(tx, event, group);
+          auto finished = store::finish_idempotency_key(tx, event.request_id, unanswered);
+          return finished ? store::settle_call(tx, event, group) : finished;
         },
         [promise](Result<void> result) { promise->set_value(std::move(result)); });
   }
@@ -137,6 +141,12 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
   for (const auto& row : *spend) {
     Meters::spend(state.meters.chain(row.scope), row.total.value(), row.month.value(), row.day.value());
   }
+  auto keys = store::list_idempotency_keys(**reader, Timestamp{now.micros - IdempotencyKeys::retention},
+                                           static_cast<std::int64_t>(IdempotencyKeys::recent) + 1);
+  if (!keys) return give_up(keys.error());
+  auto oldest = store::oldest_idempotency_key(**reader);
+  if (!oldest) return give_up(oldest.error());
+  state.idempotency.load(std::move(*keys), *oldest);
   state.snapshot = std::move(*snapshot);
   return tenant;
 }

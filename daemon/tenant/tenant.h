@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "daemon/domain/settlement.h"
 #include "daemon/secrets/secrets.h"
+#include "daemon/store/idempotency_keys.h"
 #include "daemon/store/money.h"
 #include "daemon/store/verify.h"
 #include "daemon/store/writer.h"
@@ -50,6 +51,8 @@ struct CallFacts {
   std::string dialect;
   domain::Ask ask;
   std::string user, session, tags;
+  std::string idempotency_key;  // the client's, or empty
+  domain::Hash fingerprint{};   // of a request that came with one
   Timestamp began;
   std::int64_t began_steady = 0;
 };
@@ -79,6 +82,21 @@ struct UsableModel {
   std::shared_ptr<const domain::ModelPrice> price;
 };
 std::vector<UsableModel> usable_models(const Caller& caller);
+
+// A call's Idempotency-Key, taken for it; given back when this goes before the call holds money.
+class KeyClaim {
+ public:
+  KeyClaim(std::shared_ptr<Tenant> tenant, store::IdempotencyKey claimed);
+  KeyClaim(KeyClaim&&) noexcept;
+  KeyClaim& operator=(KeyClaim&&) = delete;
+  ~KeyClaim();
+  // The call's hold has it now.
+  void keep() { tenant_.reset(); }
+
+ private:
+  std::shared_ptr<Tenant> tenant_;
+  store::IdempotencyKey claimed_;
+};
 
 struct RateState {
   domain::Cause cause = domain::Cause::rpm;  // rpm, tpm
@@ -184,6 +202,11 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
 
   // --- one call
   // ------------------------------------------------------------------------------------------------------
+  // Takes the call's Idempotency-Key for it (30-ledger.md "One call"). A refusal: another call has it. Looks
+  // into the file only for what memory has forgotten.
+  asio::awaitable<std::expected<KeyClaim, domain::Refusal>> claim_key(const CallFacts& facts);
+  // Deletes a few of the keys that are too old to count; called once a second.
+  void sweep_idempotency_keys();
   // Checks the rules, then money and rates in one step, waits up to 5 s for calls in flight where that can
   // help, and makes the hold durable. On the caller's io_context.
   asio::awaitable<std::expected<Hold, domain::Refusal>> reserve(const CallFacts& facts, const Route& route);
@@ -204,6 +227,7 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
 
  private:
   friend class Hold;
+  friend class KeyClaim;
   friend class Registry;
   struct State;
   struct Contender;

@@ -121,6 +121,12 @@ TEST_CASE("a rate limit says when to come again and what is left") {
   CHECK(header(requests, "x-ratelimit-limit-requests") == "10");
   CHECK(header(requests, "x-ratelimit-remaining-requests") == "0");
   CHECK(header(requests, "x-ratelimit-reset-requests") == "17s");
+  // Anthropic's names, and an instant: 17 s after 1970-01-01T00:01:40Z
+  const auto theirs = refusal_answer(Envelope::messages, refusal, RequestId::mint(1), Timestamp{100'000'000});
+  CHECK(header(theirs, "anthropic-ratelimit-requests-limit") == "10");
+  CHECK(header(theirs, "anthropic-ratelimit-requests-remaining") == "0");
+  CHECK(header(theirs, "anthropic-ratelimit-requests-reset") == "1970-01-01T00:01:57Z");
+  CHECK(header(theirs, "x-ratelimit-limit-requests") == "-");
   refusal.cause = Cause::tpm;
   CHECK(header(refusal_answer(Envelope::chat, refusal, RequestId::mint(1), Timestamp{}),
                "x-ratelimit-limit-tokens") == "10");

@@ -287,6 +287,10 @@ TEST_CASE("usage asks for the org, and narrows to the path below it") {
   const std::string empty = R"({"items":[],"next":null,"total":0})";
   daemon.on("GET /usage/history/acme?path=acme%2Fprod&status=ERROR&since=24h&limit=100", 200, empty);
   daemon.on("GET /usage/top/acme?by=model&window=7d&limit=100", 200, empty);
+  daemon.on("GET /usage/top/acme?by=tag%3Ateam&window=30d&session=s-1&tag=env%3Dprod&limit=100", 200, empty);
+  CHECK(typed(daemon, {"usage", "report", "acme", "--by", "tag:team", "--session", "s-1", "--tag", "env=prod"})
+            .exit_code == 0);
+  CHECK(typed(daemon, {"usage", "report", "acme", "--by", "colour"}).exit_code == 64);
   daemon.on("GET /usage/burn-rate/acme", 200, R"({"path":"acme","last_24h":5})");
   CHECK(typed(daemon, {"usage", "history", "acme/prod", "--status", "ERROR", "--since", "24h"}).exit_code == 0);
   CHECK(typed(daemon, {"usage", "top", "acme", "--by", "model", "--window", "7d"}).exit_code == 0);

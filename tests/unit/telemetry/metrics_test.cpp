@@ -67,7 +67,7 @@ TEST_CASE("refusals by cause, stages, and what is in flight") {
   metrics.took(Stage::commit, 300);
   metrics.took(Stage::reserve, -5);
   metrics.set_in_flight(3);
-  metrics.set_queue_depth(7);
+  metrics.set_queue_depth(7, 4);
   const std::string text = metrics.text();
   CHECK(has(text, R"(govd_refusals_total{cause="budget_exceeded"} 2)"));
   CHECK(has(text, R"(govd_refusals_total{cause="frozen"} 0)"));
@@ -76,7 +76,8 @@ TEST_CASE("refusals by cause, stages, and what is in flight") {
   CHECK(has(text, R"(govd_stage_duration_seconds_sum{stage="commit"} 0.0003)"));
   CHECK(has(text, R"(govd_stage_duration_seconds_sum{stage="reserve"} 0)"));
   CHECK(has(text, "govd_calls_in_flight 3"));
-  CHECK(has(text, "govd_write_queue_depth 7"));
+  CHECK(has(text, R"(govd_write_queue_depth{queue="journal"} 7)"));
+  CHECK(has(text, R"(govd_write_queue_depth{queue="writer"} 4)"));
   Timer timer(Stage::settle, metrics);
   timer.done();
   CHECK(has(metrics.text(), R"(govd_stage_duration_seconds_count{stage="settle"} 1)"));

@@ -130,7 +130,8 @@ std::vector<std::string> TestDaemon::command() const {
                                  "127.0.0.1:0",  "--log-file",  log_file()};
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
   if (options_.slow_disk) {
-    words.insert(words.begin(), {"/usr/bin/env", "LD_PRELOAD=" GOVD_SLOW_DISK, "GOVD_DISK_HELD=" + disk_held()});
+    words.insert(words.begin(),
+                 {"/usr/bin/env", "LD_PRELOAD=" GOVD_SLOW_DISK, "GOVD_DISK_HELD=" + disk_held()});
   }
   return words;
 }

@@ -415,8 +415,9 @@ Result<bool> verify_stopped(const DaemonOptions& options, const std::string& org
     if (!journal) {
       fmt::print("{:<24} {:<14} FAULT  {}\n", name, "journal", journal.error().message);
     } else if (!journal->empty()) {
-      fmt::print("{:<24} {:<14} ok     {} records of calls, which the next start brings in\n", name, "journal",
-                 journal->size());
+      fmt::print(
+          "{:<24} {:<14} ok     {} records of calls, which may not be rows yet; the next start sees to it\n",
+          name, "journal", journal->size());
     }
   };
   bool found = org_slug.empty();

@@ -49,20 +49,15 @@ class OpenBlockFile final : public BlockFile {
   int fd_;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<BlockFile>> make_block_file(const std::string& path, std::uint64_t bytes) {
+// A new file of zeros. Whatever fails is unavailable: nothing was promised yet.
+Result<std::unique_ptr<BlockFile>> fill(const std::string& path, std::uint64_t bytes, int more_flags) {
+  const auto cannot = [&](const std::string& why) {
+    return fail(Code::unavailable, fmt::format("{} cannot be made: {}", path, why));
+  };
   ::unlink(path.c_str());
-  constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-  // Past the page cache where the file system can: a commit then costs half as much.
-  int fd = ::open(path.c_str(), flags | O_DIRECT, 0600);
-  if (fd < 0 && errno == EINVAL) {
-    ::unlink(path.c_str());
-    fd = ::open(path.c_str(), flags, 0600);
-  }
-  if (fd < 0) return std::unexpected(write_error(path, errno));
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | more_flags, 0600);
+  if (fd < 0) return cannot(describe_errno(errno));
   auto file = std::make_unique<OpenBlockFile>(path, fd);
-
   BlockBuffer buffer;
   const std::span<char> zeros = buffer.grow_to(std::min<std::uint64_t>(bytes, std::uint64_t{1} << 20));
   std::ranges::fill(zeros, '\0');
@@ -72,13 +67,22 @@ Result<std::unique_ptr<BlockFile>> make_block_file(const std::string& path, std:
   }
   if (made) made = file->sync();
   if (made) made = sync_directory_of(path);
-  if (!made) {
-    ::unlink(path.c_str());
-    return std::unexpected(made.error());
-  }
+  if (!made) return cannot(made.error().message);
   return file;
 }
 
+}  // namespace
+
+Result<std::unique_ptr<BlockFile>> make_block_file(const std::string& path, std::uint64_t bytes) {
+  // Past the page cache where the file system can: a commit then costs half as much.
+  auto file = fill(path, bytes, O_DIRECT);
+  if (!file) file = fill(path, bytes, 0);
+  if (!file) {
+    ::unlink(path.c_str());
+    return std::unexpected(file.error());
+  }
+  return file;
+}
 void BlockBuffer::Free::operator()(char* memory) const {
   ::operator delete[](memory, std::align_val_t{block_bytes});
 }

@@ -39,6 +39,10 @@ bool breaks_the_batch(int code) {
 Result<std::shared_ptr<File>> File::open(const std::string& path, FileKind kind, const OrgId& org,
                                          const WriterOptions& options, const Clock& clock,
                                          std::shared_ptr<Ballast> ballast) {
+  // Before anything is changed: a journal of another version of govd must be brought in by that version.
+  Result<std::vector<CallRecord>> journal;
+  if (kind == FileKind::org) journal = read_journal(path, org);
+  if (!journal) return std::unexpected(journal.error());
   auto connection = Connection::open(path, Access::write);
   if (!connection) return std::unexpected(connection.error());
   if (auto migrated = migrate(**connection, path, kind); !migrated) return std::unexpected(migrated.error());
@@ -49,7 +53,7 @@ Result<std::shared_ptr<File>> File::open(const std::string& path, FileKind kind,
   file->committed_ = *heads;
   file->mend_ballast();
   if (kind == FileKind::org) {
-    if (auto replayed = file->replay_journal(); !replayed) return std::unexpected(replayed.error());
+    if (auto replayed = file->bring_in(*journal); !replayed) return std::unexpected(replayed.error());
   }
   return file;
 }
@@ -89,12 +93,10 @@ void File::leave_alone() {
   damage_ = damaged(path_);
 }
 
-Result<void> File::replay_journal() {
-  const auto records = read_journal(path_, transaction_.org());
-  if (!records) return std::unexpected(records.error());
-  if (!records->empty()) {
+Result<void> File::bring_in(std::span<const CallRecord> journal) {
+  if (!journal.empty()) {
     std::vector<Operation> batch;
-    batch.push_back({Queue::settle, [&](Transaction& tx) { return apply_calls(tx, *records, true); }, {}});
+    batch.push_back({Queue::settle, [&](Transaction& tx) { return apply_calls(tx, journal, true); }, {}});
     std::vector<Result<void>> results;
     if (auto committed = commit(batch, results); !committed) return committed;
     if (!results.front()) return results.front();

@@ -108,8 +108,8 @@ class File {
   int run_one(Operation& operation, Result<void>& result, bool savepoint);
   int execute(const char* sql);
   void roll_back();
-  // Brings in what the journal holds of calls that SQLite lacks.
-  Result<void> replay_journal();
+  // Writes what the journal held of calls that SQLite lacks, and takes the journal away.
+  Result<void> bring_in(std::span<const CallRecord> journal);
   // A full disk shows as an I/O error where a quota or the shared memory file met it.
   [[nodiscard]] int refine(int code);
 

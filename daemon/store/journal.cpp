@@ -83,18 +83,38 @@ std::optional<SegmentHead> segment_head(std::string_view bytes) {
   return whole ? std::optional(head) : std::nullopt;
 }
 
-void read_frames(std::string_view segment, std::uint64_t generation, std::vector<std::string>& payloads) {
+// A frame that is whole.
+struct Frame {
+  std::uint32_t index = 0;
+  std::string_view payload;
+  std::size_t bytes = 0;
+};
+std::optional<Frame> frame_at(std::string_view segment, std::size_t at, std::uint64_t generation) {
+  FrameHead head;
+  if (at + sizeof head > segment.size()) return std::nullopt;
+  std::memcpy(&head, segment.data() + at, sizeof head);
+  if (head.magic != frame_magic || head.generation != generation) return std::nullopt;
+  if (head.length > segment.size() - at - sizeof head) return std::nullopt;
+  const std::string_view payload = segment.substr(at + sizeof head, head.length);
+  if (head.checksum != checksum(&head, offsetof(FrameHead, checksum), payload)) return std::nullopt;
+  return Frame{head.index, payload, whole_blocks(sizeof head + head.length)};
+}
+
+// False when a frame that was promised is broken: another one stands behind it, and none is written behind one
+// that failed.
+bool read_frames(std::string_view segment, std::uint64_t generation, std::vector<std::string>& payloads) {
   std::size_t at = block_bytes;
-  for (std::uint32_t index = 0; at + sizeof(FrameHead) <= segment.size(); ++index) {
-    FrameHead head;
-    std::memcpy(&head, segment.data() + at, sizeof head);
-    if (head.magic != frame_magic || head.generation != generation || head.index != index) return;
-    if (head.length > segment.size() - at - sizeof head) return;
-    const std::string_view payload = segment.substr(at + sizeof head, head.length);
-    if (head.checksum != checksum(&head, offsetof(FrameHead, checksum), payload)) return;
-    payloads.emplace_back(payload);
-    at += whole_blocks(sizeof head + head.length);
+  std::uint32_t index = 0;
+  for (auto frame = frame_at(segment, at, generation); frame && frame->index == index;
+       frame = frame_at(segment, at, generation)) {
+    payloads.emplace_back(frame->payload);
+    at += frame->bytes;
+    ++index;
   }
+  for (; at < segment.size(); at += block_bytes) {
+    if (const auto later = frame_at(segment, at, generation); later && later->index >= index) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -122,7 +142,11 @@ Result<std::vector<std::string>> Journal::read(const std::string& path, const Or
   }
   std::ranges::sort(segments, {}, &Segment::generation);
   std::vector<std::string> payloads;
-  for (const Segment& segment : segments) read_frames(segment.bytes, segment.generation, payloads);
+  for (const Segment& segment : segments) {
+    if (!read_frames(segment.bytes, segment.generation, payloads)) {
+      return fail(Code::corrupt, fmt::format("{} is damaged: what was promised in it cannot be read", path));
+    }
+  }
   return payloads;
 }
 
@@ -149,6 +173,7 @@ std::uint64_t Journal::overwrites(std::size_t bytes) const {
 }
 
 Result<std::uint64_t> Journal::append(std::string_view payload) {
+  if (payload.size() > capacity()) return fail(Code::unavailable, "a record is larger than the journal");
   if (!file_) {
     auto made = make_(path_, 2 * segment_bytes_);
     if (!made) return std::unexpected(made.error());

@@ -27,7 +27,8 @@ class Journal {
 
   static std::string path_beside(const std::string& database) { return database + ".calls"; }
   // The payloads of the frames that are whole, oldest first; none when there is no journal. What stands behind
-  // the first frame that is not whole was never promised. corrupt when the file is not this org's journal.
+  // the first frame that is not whole was never promised. corrupt when the file is not this org's journal,
+  // or a frame is broken that a later one shows to have been promised.
   static Result<std::vector<std::string>> read(const std::string& path, const OrgId& org);
   // Takes the file away, once all that it holds is in SQLite. A later append makes it anew.
   Result<void> remove();

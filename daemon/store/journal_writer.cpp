@@ -9,7 +9,8 @@
 namespace govctl::store {
 namespace {
 
-// A frame is at most this large, so that what arrives meanwhile does not wait for ever.
+// A frame is at most this large, but for a single record, so that what arrives meanwhile does not wait for
+// ever.
 constexpr std::size_t max_frame_bytes = std::size_t{256} << 10;
 // How long a full journal waits for the writer before those who wait for it are told.
 constexpr std::chrono::seconds segment_patience{2};
@@ -36,7 +37,9 @@ void JournalWriter::submit(File& file, CallRecord record, Done done) {
     File::Calls& calls = file.calls;
     if (calls.closing) {
       refused = Error{Code::unavailable, "the database file is closed", {}, {}};
-    } else if ((bounded && calls.bounded >= options_.queue_limit) || bytes.size() > max_frame_bytes) {
+    } else if (bytes.size() > file.journal().capacity()) {
+      refused = Error{Code::unavailable, "the call's record is larger than the journal", {}, {}};
+    } else if (stop_ || (bounded && calls.bounded >= options_.queue_limit)) {
       refused = queue_full();
     } else {
       calls.bounded += bounded ? 1 : 0;
@@ -111,14 +114,15 @@ void JournalWriter::run() {
 // One frame of the file's.
 void JournalWriter::serve(File& file, std::unique_lock<std::mutex>& lock) {
   File::Calls& calls = file.calls;
-  if (calls.bytes.size() <= max_frame_bytes) {
+  const std::size_t limit = std::min(max_frame_bytes, file.journal().capacity());
+  if (calls.bytes.size() <= limit) {
     taken_.swap(calls.pending);
     frame_.swap(calls.bytes);
     calls.bounded = 0;
   } else {
     std::size_t bytes = 0;
     auto end = calls.pending.begin();
-    for (; end != calls.pending.end() && bytes + end->bytes <= max_frame_bytes; ++end) {
+    for (; end != calls.pending.end() && (bytes == 0 || bytes + end->bytes <= limit); ++end) {
       bytes += end->bytes;
       if (!std::holds_alternative<Settled>(end->record)) --calls.bounded;
     }
@@ -142,7 +146,7 @@ void JournalWriter::serve(File& file, std::unique_lock<std::mutex>& lock) {
       metrics::Timer timer(metrics::Stage::journal);
       auto written = wait_for_segment(file, frame_.size())
                          ? file.journal().append(frame_)
-                         : Result<std::uint64_t>(fail(Code::unavailable, "the disk is full"));
+                         : Result<std::uint64_t>(fail(Code::unavailable, "the journal is full"));
       if (written) {
         timer.done();
         // Before the callers know: what they ask for next finds the rows.

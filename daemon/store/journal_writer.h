@@ -35,7 +35,7 @@ class JournalWriter {
  private:
   void run();
   void serve(File& file, std::unique_lock<std::mutex>& lock);
-  // What of `taken` may be written now; the others are answered.
+  // On a disk that is nearly full, all of taken_ but settlements is refused.
   void refuse_without_room(File& file);
   bool wait_for_segment(File& file, std::size_t bytes);
   void answer(const Result<void>& result);

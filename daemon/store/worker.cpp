@@ -12,7 +12,6 @@ constexpr std::chrono::milliseconds idle_after{500};
 // Calls' records wait this long for others to share their transaction, or until there are so many.
 constexpr std::chrono::milliseconds linger{10};
 constexpr std::size_t calls_at_once = 512;
-constexpr std::size_t calls_at_most = 4096;  // in one transaction
 constexpr std::chrono::seconds retry_after{1};
 
 Error queue_full() {
@@ -70,9 +69,7 @@ void Worker::take_calls(File& file, std::vector<PendingCall>& calls, std::uint64
       make_ready(file);
       wake = true;
     } else if (!schedule.lingers) {
-      schedule.lingers = true;
-      wake = lingering_.empty();
-      lingering_.emplace_back(Clock::now() + linger, &file);
+      wake = linger_until(file, Clock::now() + linger);
     }
   }
   if (wake) wake_.notify_one();
@@ -127,6 +124,14 @@ void Worker::make_ready(File& file) {
   ready_.push_back(&file);
 }
 
+bool Worker::linger_until(File& file, Clock::time_point at) {
+  file.schedule.lingers = true;
+  const auto place = std::ranges::upper_bound(lingering_, at, {}, &std::pair<Clock::time_point, File*>::first);
+  const bool first = place == lingering_.begin();
+  lingering_.insert(place, {at, &file});
+  return first;
+}
+
 void Worker::ready_what_lingered(Clock::time_point now) {
   while (!lingering_.empty() && (stop_ || lingering_.front().first <= now)) {
     File& file = *lingering_.front().second;
@@ -170,10 +175,8 @@ void Worker::serve(File& file, std::unique_lock<std::mutex>& lock) {
     if (schedule.closing && !schedule.closed) close_now(file, lock);
     return;
   }
-  if (!schedule.queue.empty() || schedule.closing || schedule.calls.size() >= calls_at_once) {
-    make_ready(file);  // behind the other files
-  }
-  schedule.writing = true;  // until what was taken is in SQLite
+  if (!schedule.queue.empty() || schedule.closing) make_ready(file);  // behind the other files
+  schedule.writing = true;                                            // until what was taken is in SQLite
   lock.unlock();
   if (failed_) {
     results_.assign(batch_.size(), std::unexpected(stopping()));
@@ -208,10 +211,7 @@ void Worker::give_back_calls(File& file, std::unique_lock<std::mutex>& lock) {
     File::Schedule& schedule = file.schedule;
     keep_calls(schedule);
     schedule.stuck = true;
-    if (!schedule.lingers) {
-      schedule.lingers = true;
-      lingering_.emplace_back(Clock::now() + retry_after, &file);
-    }
+    if (!schedule.lingers) linger_until(file, Clock::now() + retry_after);
     lock.unlock();
   } else if (written.error().code != Code::corrupt && !doubted_ && !failed_) {
     // The database refuses a row: no call is charged twice. What else was promised is written.
@@ -228,8 +228,9 @@ void Worker::give_back_calls(File& file, std::unique_lock<std::mutex>& lock) {
     make_ready(file);
     lock.unlock();
   } else {
-    // What was promised cannot be written: the file is not what it was. The journal keeps the records.
-    if (!file.damage()) file.leave_alone();
+    // What was promised cannot be written: the disk failed, or the file is not what it was. The journal keeps
+    // it.
+    if (!file.damage() && !failed_) file.leave_alone();
     journals_->stuck(file);
   }
   calls_.clear();
@@ -242,20 +243,12 @@ void Worker::keep_calls(File::Schedule& schedule) {
 
 void Worker::take_batch(File::Schedule& schedule) {
   if (!schedule.calls.empty()) {
-    if (schedule.calls.size() <= calls_at_most) {
-      calls_.swap(schedule.calls);
-      frame_ = schedule.frame;
-    } else {
-      const auto end = schedule.calls.begin() + static_cast<std::ptrdiff_t>(calls_at_most);
-      calls_.assign(std::move_iterator(schedule.calls.begin()), std::move_iterator(end));
-      schedule.calls.erase(schedule.calls.begin(), end);
-      frame_ = 0;  // somewhere within: the rest tells
-    }
+    // All of them, which the journal's size bounds: what was asked for later runs after they are there.
+    calls_.swap(schedule.calls);
+    frame_ = schedule.frame;
     doubted_ = std::exchange(schedule.doubted, false);
     batch_.push_back(
         {Queue::settle, [this](Transaction& tx) { return apply_calls(tx, calls_, doubted_); }, {}, true});
-    // What was asked for after those calls waits until all of them are there.
-    if (!schedule.calls.empty()) return;
   }
   const std::size_t taken = std::min(schedule.queue.size(), options_.batch);
   const auto end = schedule.queue.begin() + static_cast<std::ptrdiff_t>(taken);
@@ -295,12 +288,12 @@ void Worker::close_now(File& file, std::unique_lock<std::mutex>& lock) {
   for (Operation& operation : file.schedule.queue)
     refused_.emplace_back(std::move(operation.done), file_closed());
   file.schedule.queue.clear();
+  file.schedule.closing = true;
   std::erase_if(lingering_, [&](const auto& entry) { return entry.second == &file; });
   std::erase(ready_, &file);
   lock.unlock();
   file.close(clean);
   lock.lock();
-  file.schedule.closing = true;
   file.schedule.closed = true;
   std::erase_if(files_, [&](const std::shared_ptr<File>& mine) { return mine.get() == &file; });
   closed_.notify_all();

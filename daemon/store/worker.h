@@ -44,6 +44,8 @@ class Worker {
  private:
   using Clock = std::chrono::steady_clock;
   void make_ready(File& file);
+  // True when it is the first of those that linger.
+  bool linger_until(File& file, Clock::time_point at);
   void ready_what_lingered(Clock::time_point now);
   void run();
   void serve(File& file, std::unique_lock<std::mutex>& lock);
@@ -64,7 +66,7 @@ class Worker {
   std::vector<std::shared_ptr<File>> files_;
   std::deque<File*> ready_;
   std::deque<std::pair<Clock::time_point, File*>>
-      lingering_;  // when a file's records are written at the latest
+      lingering_;  // when a file's records are written at the latest; in order
   std::vector<std::pair<Done, Error>> refused_;
   bool stop_ = false;
 

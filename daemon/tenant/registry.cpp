@@ -52,11 +52,11 @@ struct Registry::State {
 
 namespace {
 
-// A database is its file with what SQLite keeps beside it.
+// A database is its file with what SQLite and the journal keep beside it.
 Result<void> move_database(const std::string& from, const std::string& to) {
   std::error_code error;
   fs::create_directories(fs::path(to).parent_path(), error);
-  for (const char* const suffix : {"", "-wal", "-shm"}) {
+  for (const char* const suffix : {"", "-wal", "-shm", ".calls"}) {
     if (*suffix != '\0' && !fs::exists(from + suffix, error)) continue;
     fs::rename(from + suffix, to + suffix, error);
     if (error)
@@ -67,7 +67,8 @@ Result<void> move_database(const std::string& from, const std::string& to) {
 
 void remove_database(const std::string& path) {
   std::error_code ignored;
-  for (const char* const suffix : {"", "-wal", "-shm", ".ballast"}) fs::remove(path + suffix, ignored);
+  for (const char* const suffix : {"", "-wal", "-shm", ".calls", ".ballast"})
+    fs::remove(path + suffix, ignored);
 }
 
 }  // namespace

@@ -431,7 +431,7 @@ void Tenant::submit(Settlement settlement, store::Done done) {
   services_.writers->submit_call(*file_, std::move(record), std::move(after));
 }
 
-// After COMMIT: memory follows the disk.
+// Once it is durable: memory follows the disk.
 void Tenant::settled(const Settlement& settlement) {
   const domain::UsageEvent& event = *settlement.event;
   tell_telemetry(event, settlement.measured);
@@ -514,8 +514,10 @@ asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refus
   event.decision = decision_json(refusal);
 
   const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
+  bool write_rules = false;
   {
     const std::scoped_lock lock(state_->mutex);
+    write_rules = !state_->rules_written.contains(key.rules_id);
     RefusalBurst& burst = state_->refusals[KeyId{key.id}];
     if (burst.second != second && burst.folded == 0) burst = RefusalBurst{second, 0, 0, {}};
     if (burst.written >= refusals_written) {
@@ -524,8 +526,13 @@ asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refus
     }
     ++burst.written;
   }
-  store::Refused record{std::make_shared<const domain::UsageEvent>(std::move(event)), key.rules_json};
+  store::Refused record{std::make_shared<const domain::UsageEvent>(std::move(event)),
+                        write_rules ? key.rules_json : std::string{}};
   auto written = co_await record_call(services_, *file_, std::move(record));
+  if (written && write_rules) {
+    const std::scoped_lock lock(state_->mutex);
+    state_->rules_written.insert(key.rules_id);
+  }
   co_return written.has_value();
 }
 

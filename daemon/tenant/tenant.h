@@ -243,7 +243,7 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   void contend(Contender& contender, bool last, const std::vector<std::uint64_t>& older);
   asio::awaitable<void> wait_for_room(Contender& contender);
   domain::Charge settle(HoldFacts& hold, store::Done done);
-  // Queues the settlement; `done` after COMMIT, on the writer's thread.
+  // Queues the settlement; `done` once it is durable, on the journal's thread.
   void submit(Settlement settlement, store::Done done);
   void settled(const Settlement& settlement);
 

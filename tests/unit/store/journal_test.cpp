@@ -148,22 +148,66 @@ TEST_CASE("a frame that was torn is not there, and those before it are") {
   }
   const std::string whole = slurp(path);
   const std::size_t segment = 8 * block_bytes;  // the first generation is 1, in the second half
-  const auto frames_with = [&](std::size_t at, const std::string& bytes) {
+  const auto spoil = [&](std::size_t at, const std::string& bytes) {
     std::string torn = whole;
     torn.replace(at, bytes.size(), bytes);
     spew(path, torn);
+  };
+  const auto frames_with = [&](std::size_t at, const std::string& bytes) {
+    spoil(at, bytes);
     return read(path).size();
   };
+  // Nothing is written behind a frame that failed: what is broken and has a whole one behind it was promised.
+  const auto damaged_with = [&](std::size_t at, const std::string& bytes) {
+    spoil(at, bytes);
+    const auto frames = Journal::read(path, some_org);
+    return !frames && frames.error().code == Code::corrupt;
+  };
   CHECK(frames_with(0, "") == 3);
-  CHECK(frames_with(segment + 4 * block_bytes + 26, "X") == 2);                        // the third's payload
-  CHECK(frames_with(segment + 3 * block_bytes, std::string(block_bytes, '\0')) == 1);  // half of the second
-  CHECK(frames_with(segment + 2 * block_bytes + 4, "\xff\xff\xff\x7f") == 1);          // its length
-  CHECK(frames_with(segment + block_bytes, std::string(block_bytes, '\0')) == 0);      // the first
-  CHECK(frames_with(segment, std::string(block_bytes, '\0')) == 0);                    // the segment's head
+  CHECK(frames_with(segment + 4 * block_bytes + 26, "X") == 2);                    // the third's payload
+  CHECK(damaged_with(segment + 3 * block_bytes, std::string(block_bytes, '\0')));  // half of the second
+  CHECK(damaged_with(segment + 2 * block_bytes + 4, "\xff\xff\xff\x7f"));          // its length
+  CHECK(damaged_with(segment + block_bytes, std::string(block_bytes, '\0')));      // the first
+  CHECK(frames_with(segment, std::string(block_bytes, '\0')) == 0);                // the segment's head
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, block_bytes, segment, segment + 100}) {
     spew(path, whole.substr(0, bytes));
     CHECK(read(path).empty());
   }
+}
+
+TEST_CASE("a record larger than the journal is refused, and nothing is overwritten") {
+  const Scratch scratch;
+  Journal journal(scratch.file("a.calls"), some_org, 4 * block_bytes, make_block_file);
+  REQUIRE(journal.append("first"));
+  const auto refused = journal.append(std::string(journal.capacity() + 1, 'x'));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::unavailable);
+  REQUIRE(journal.append(std::string(journal.capacity(), 'x')));
+  CHECK(read(scratch.file("a.calls")).size() == 2);
+}
+
+TEST_CASE("a journal that cannot be made refuses calls and stops nothing") {
+  auto options = plain_options();
+  options.make_journal = [](const std::string& path, std::uint64_t bytes) {
+    return make_block_file(path + "/there/is/no/such/directory", bytes);
+  };
+  OrgFile org(options);
+  const auto refused = org.record(Reserved{reservation_of(org.scope, org.clock.now()), {}, {}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::unavailable);
+  CHECK(org.fatal_calls == 0);
+}
+
+TEST_CASE("a journal of another version of govd is told before the database is touched") {
+  OrgFile org;
+  AfterCut cut(org);
+  Journal journal(cut.path + ".calls", org.org, 4 * block_bytes, make_block_file);
+  REQUIRE(journal.append(std::string("\x63\0", 2)));
+  SQLite::Database(cut.path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 1");
+  const auto opened = cut.open(org.org);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == Code::conflict);
+  CHECK(number(cut.path, "PRAGMA user_version") == 1);
 }
 
 TEST_CASE("another organization's journal is not taken for one's own") {

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include "daemon/calls/call.h"
+#include "daemon/calls/passage.h"
 #include "daemon/calls/relay.h"
 #include "daemon/calls/stop.h"
+#include "daemon/providers/chat_answer.h"
 #include "daemon/providers/openai.h"
 
 namespace govctl::calls {
@@ -21,11 +23,10 @@ std::string chat_end(const Call& call, const Relayed& relayed, const domain::Cha
   if (call.request.include_usage) {
     std::string chunk = relayed.usage_chunk;
     if (chunk.empty()) {  // the upstream sent none: the figures are those that were charged
-      const auto in = charge.usage.input_tokens();
-      const auto out = charge.usage.output_tokens();
       chunk = fmt::format(
-          R"({{"id":{},"object":"chat.completion.chunk","choices":[],"usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{}}}}})",
-          relayed.place.id, in, out, in + out);
+          R"({{"id":{},"object":"chat.completion.chunk","created":{},"model":{},"choices":[],"usage":{}}})",
+          relayed.place.id, call.identity().created, providers::json_quoted(relayed.place.model),
+          dumped(providers::chat_usage(charge.usage)));
     }
     const auto object = providers::scan_object(chunk, providers::Utf8::passed);
     end = "data: " + providers::openai::with_platform(chunk, *object, platform_json(call, charge)) + "\n\n";

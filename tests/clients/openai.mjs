@@ -276,7 +276,8 @@ for (const provider of ['anthropic', 'bedrock', 'gemini', 'cohere']) {
     for await (const chunk of await client.chat.completions.create(ask({ model: `${provider}/m`, stream: true, stream_options: { include_usage: true } }))) chunks.push(chunk);
     const last = chunks.pop();
     assert.deepEqual(last.choices, []);
-    assert.deepEqual([last.usage.prompt_tokens, last.usage.completion_tokens, last.usage.total_tokens], [usage.in, usage.out, usage.in + usage.out]);
+    checkUsage(last.usage);
+    assert.equal(last.model, `${provider}/m`);
     assert.ok(chunks.length > 4, 'it came in pieces');
     assert.deepEqual(chunks.map((chunk) => chunk.usage ?? null), chunks.map(() => null));
     assert.equal(chunks.map((chunk) => chunk.choices[0].delta.content ?? '').join(''), TEXT);
@@ -317,13 +318,6 @@ for (const provider of ['anthropic', 'bedrock', 'gemini', 'cohere']) {
     assert.deepEqual((await world.govd.events(org)).map((event) => [event.status, event.credits_charged]), [['ERROR', 0], ['ERROR', 0]]);
   });
 }
-
-test('the usage that ends a translated stream says what came from the cache', { todo: 'answer_stream.cpp leaves the details out' }, async () => {
-  const { client } = await customer();
-  let last;
-  for await (const chunk of await client.chat.completions.create(ask({ model: 'anthropic/m', stream: true, stream_options: { include_usage: true } }))) last = chunk;
-  assert.equal(last.usage.prompt_tokens_details.cached_tokens, 1000);
-});
 
 test('a field that a provider has no word for is a BadRequestError that names it, and is not sent', async () => {
   const { client } = await customer();

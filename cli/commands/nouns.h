@@ -18,6 +18,8 @@ std::span<const Command> org_commands();
 std::span<const Command> workspace_commands();
 std::span<const Command> group_commands();
 std::span<const Command> agent_commands();
+std::span<const Command> freeze_command();
+std::span<const Command> unfreeze_command();
 std::span<const Command> key_commands();
 std::span<const Command> credential_commands();
 std::span<const Command> provider_commands();

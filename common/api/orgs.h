@@ -149,10 +149,25 @@ struct AgentPatch {
   }
 };
 
-// POST /freeze and /unfreeze on any path.
+// POST /freeze and /unfreeze.
 struct Freeze {
+  std::string path;
   std::optional<std::string> reason;
-  static constexpr auto fields() { return std::tuple{field("reason", &Freeze::reason)}; }
+  static constexpr auto fields() {
+    return std::tuple{field("path", &Freeze::path, "or an id: an org, workspace, agent group or agent"),
+                      field("reason", &Freeze::reason, "said to whoever is refused")};
+  }
+};
+// Their answer: how it stands now.
+struct Frozen {
+  std::string level, path;
+  std::optional<std::string> frozen_at, frozen_reason;
+  std::int64_t version = 1;
+  static constexpr auto fields() {
+    return std::tuple{field("level", &Frozen::level), field("path", &Frozen::path),
+                      field("frozen_at", &Frozen::frozen_at, "null: it is not frozen"),
+                      field("frozen_reason", &Frozen::frozen_reason), field("version", &Frozen::version)};
+  }
 };
 
 }  // namespace govctl::api

@@ -41,6 +41,10 @@ Answer create_billing_group(Request& request);
 Answer list_billing_groups(Request& request);
 Answer get_billing_group(Request& request);
 Answer get_billing_group_balance(Request& request);
+// freeze.cpp
+Answer freeze(Request& request);
+Answer unfreeze(Request& request);
+
 // units.cpp
 Answer create_workspace(Request& request);
 Answer list_workspaces(Request& request);

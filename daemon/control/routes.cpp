@@ -91,6 +91,11 @@ constexpr std::array table{
     Route{"DELETE", "/agents/{id}", Needs(agents_delete), delete_agent, "Delete an agent; revokes its keys",
           nullptr, of<api::Agent>, 200, Shape::versioned},
 
+    Route{"POST", "/freeze", Needs(agents_write), freeze, "Stop all calls below a path, those in flight too",
+          of<api::Freeze>, of<api::Frozen>},
+    Route{"POST", "/unfreeze", Needs(agents_write), unfreeze, "Let what was frozen call again", of<api::Freeze>,
+          of<api::Frozen>},
+
     // --- keys and credentials ---
     Route{"POST", "/agents/{id}/keys", Needs(keys_write), create_key,
           "Make an API key; its secret is shown once", of<api::KeyCreate>, of<api::Key>, 201},

@@ -23,6 +23,9 @@ struct Stops : Dialects {
     if (how == "workspace") daemon.expect(200, "PATCH", "/workspaces/" + workspace(), {{"active", false}});
     if (how == "group") daemon.expect(200, "PATCH", "/agent-groups/" + group(), {{"active", false}});
     if (how == "agent") daemon.expect(200, "PATCH", "/agents/" + agent(), {{"status", "DISABLED"}});
+    if (how == "freeze") {
+      daemon.expect(200, "POST", "/freeze", {{"path", "acme/prod/support"}, {"reason", "incident 7"}});
+    }
     if (how == "revoke") daemon.expect(200, "DELETE", "/agents/" + agent() + "/keys/" + shop.key.id);
     if (how == "rotate") {
       daemon.expect(201, "POST", "/agents/" + agent() + "/keys/" + shop.key.id + "/rotate", Json::object());
@@ -62,7 +65,7 @@ struct Stops : Dialects {
 }  // namespace
 
 TEST_CASE("whatever switches a call off ends its stream at once, and it is charged like a cut one", "[stop]") {
-  const std::string how = GENERATE("org", "workspace", "group", "agent", "revoke", "rotate");
+  const std::string how = GENERATE("org", "workspace", "group", "agent", "freeze", "revoke", "rotate");
   INFO(how);
   Stops s;
   s.hang();
@@ -78,8 +81,11 @@ TEST_CASE("whatever switches a call off ends its stream at once, and it is charg
   REQUIRE(told);
   const Json error = Json::parse(*told).at("error");
   const bool key = how == "revoke" || how == "rotate";
-  CHECK(error["code"] == (key ? "invalid_api_key" : "inactive"));
-  CHECK(error["message"].get<std::string>().find(key ? "was revoked" : how + " acme") != std::string::npos);
+  const std::string code = how == "freeze" ? "frozen" : "inactive";
+  CHECK(error["code"] == (key ? "invalid_api_key" : code));
+  const std::string said = error["message"];
+  const std::string wanted = key ? "was revoked" : how == "freeze" ? "is frozen: incident 7" : how + " acme";
+  CHECK(said.find(wanted) != std::string::npos);
   CHECK_FALSE(events.next());
   const auto until = Clock::now() + patience;
   while (s.left.load() == Clock::time_point{} && Clock::now() < until) std::this_thread::sleep_for(2ms);
@@ -88,7 +94,7 @@ TEST_CASE("whatever switches a call off ends its stream at once, and it is charg
 
   const Json event = s.daemon.event(head.header("x-request-id"));
   CHECK(event["status"] == "ERROR");
-  CHECK(event["cause"] == (key ? "revoked" : "inactive"));
+  CHECK(event["cause"] == (key ? "revoked" : code));
   CHECK(event["completion"] == "partial");
   // 14 bytes of text are about 4 tokens.
   CHECK(event["output_tokens"] == 4);
@@ -215,4 +221,32 @@ TEST_CASE("a client that takes nothing does not keep a stopped stream", "[stop]"
   CHECK(s.daemon.reserved("acme") == 0);
   CHECK(s.left.load() - before < 400ms);
   CHECK(s.daemon.events("acme")[0]["cause"] == "inactive");
+}
+
+TEST_CASE("what is frozen calls no more until it is let go, and both are recorded", "[stop]") {
+  Dialects d;
+  d.upstream.uses("m", {.prompt = 10, .completion = 5});
+  const Json asked = request("fake/m");
+  for (const std::string path : {"acme", "acme/prod", "acme/prod/support", "acme/prod/support/triage"}) {
+    INFO(path);
+    const Json frozen = d.daemon.expect(200, "POST", "/freeze", {{"path", path}, {"reason", "incident 7"}});
+    CHECK(frozen["path"] == path);
+    CHECK(frozen["frozen_reason"] == "incident 7");
+    // A second time changes nothing, its time neither.
+    CHECK(d.daemon.expect(200, "POST", "/freeze", {{"path", path}, {"reason", "incident 7"}}) == frozen);
+    const Answer refused = d.daemon.chat(d.shop.key.secret, asked);
+    CHECK(refused.status == 403);
+    CHECK(refused.json()["error"]["code"] == "frozen");
+    const Json loose = d.daemon.expect(200, "POST", "/unfreeze", {{"path", path}});
+    CHECK(loose["frozen_at"].is_null());
+    CHECK(d.daemon.chat(d.shop.key.secret, asked).status == 200);
+  }
+  std::map<std::string, int> recorded;
+  for (const Json& row : d.daemon.audit("acme")) ++recorded[row["event_type"].get<std::string>()];
+  for (const char* const what : {"org", "workspace", "agent-group", "agent"}) {
+    CHECK(recorded[std::string(what) + ".freeze"] == 1);
+    CHECK(recorded[std::string(what) + ".unfreeze"] == 1);
+  }
+  CHECK(d.daemon.control("POST", "/freeze", {{"path", "acme/nobody"}}).status == 404);
+  CHECK(d.daemon.verify()["ok"] == true);
 }

@@ -212,9 +212,10 @@ void drain(asio::io_context& context, asio::signal_set& signals, http::Server& g
            std::chrono::seconds timeout) {
   gateway.stop_listening();
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  bool hurry = false;
-  signals.async_wait([&](boost::system::error_code cancelled, int) { hurry = !cancelled; });
-  while (gateway.active() > 0 && !hurry && std::chrono::steady_clock::now() < deadline) {
+  // Shared: the handler may run when this is over.
+  const auto hurry = std::make_shared<bool>(false);
+  signals.async_wait([hurry](boost::system::error_code cancelled, int) { *hurry = !cancelled; });
+  while (gateway.active() > 0 && !*hurry && std::chrono::steady_clock::now() < deadline) {
     context.restart();
     context.run_for(std::chrono::milliseconds(10));
   }
@@ -286,7 +287,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
       options.threads != 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   Loops loops(threads);
   const auto contexts = loops.contexts();
-  calls::Calls calls(registry, contexts, options.ping_after);
+  calls::Calls calls(registry, contexts, options.ping_after, options.circuit_failures);
   gateway::Gateway gateway(calls, registry);
   std::string gateway_url;
   control::ControlOptions control_options;

@@ -31,6 +31,7 @@ struct DaemonOptions {
   unsigned threads = 0;  // 0: one a core
   std::chrono::seconds drain_timeout{30};
   std::chrono::milliseconds ping_after{15'000};  // silence of an upstream in mid-stream
+  std::int64_t circuit_failures = 5;             // in a row, before a provider is left alone; 0: never
 };
 
 // Serves until SIGTERM or SIGINT; then stops listening, lets calls finish, settles what is left, closes. A

@@ -46,6 +46,10 @@ int run(int argc, char** argv) {
   app.add_option("--ping-after", ping_ms, "Milliseconds of an upstream's silence in mid-stream before a ping")
       ->check(CLI::Range(10, 600'000))
       ->capture_default_str();
+  app.add_option("--circuit-failures", options.circuit_failures,
+                 "Failures in a row after which a provider is left alone for a while; 0: never")
+      ->check(CLI::Range(0, 1'000))
+      ->capture_default_str();
   app.add_option(
       "--metrics-listen", metrics_listen,
       "ADDRESS:PORT of GET /metrics for Prometheus, loopback only (default: the control socket alone)");

@@ -57,8 +57,8 @@ void spawn_drain(std::unique_ptr<http::UpstreamResponse> response, asio::io_cont
 }  // namespace
 
 Calls::Calls(tenant::Registry& registry, const std::vector<asio::io_context*>& contexts,
-             std::chrono::milliseconds ping_after)
-    : registry_(registry), ping_after_(ping_after), traffic_(*registry.services().clock) {
+             std::chrono::milliseconds ping_after, std::int64_t circuit_failures)
+    : registry_(registry), ping_after_(ping_after), traffic_(*registry.services().clock, circuit_failures) {
   for (asio::io_context* context : contexts) {
     upstreams_.push_back(std::make_unique<Upstreams>(*context, *registry.services().clock));
   }

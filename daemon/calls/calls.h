@@ -36,7 +36,8 @@ class Calls {
   // One upstream client for each context; all outlive this. A begun answer whose upstream is silent for
   // `ping_after` gets a ping.
   Calls(tenant::Registry& registry, const std::vector<asio::io_context*>& contexts,
-        std::chrono::milliseconds ping_after = std::chrono::seconds(15));
+        std::chrono::milliseconds ping_after = std::chrono::seconds(15),
+        std::int64_t circuit_failures = domain::Circuit::failures_to_open);
   ~Calls();
 
   // One call in that dialect: POST /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings.

@@ -51,7 +51,7 @@ std::expected<Traffic::Permit, Traffic::Blocked> Traffic::enter(const domain::Pr
   Lane& lane = lanes_[provider.name];
   if (lane.version != provider.version) {
     lane.version = provider.version;
-    lane.circuit = Circuit{};
+    lane.circuit = Circuit(circuit_failures_);
   }
   if (provider.max_parallel > 0 && lane.calls >= provider.max_parallel) return std::unexpected(Blocked{});
   const Circuit::Pass pass = lane.circuit.admit(now);

@@ -16,7 +16,9 @@ namespace govctl::calls {
 
 class Traffic {
  public:
-  explicit Traffic(const Clock& clock) : clock_(clock) {}
+  // `circuit_failures`: after so many in a row a circuit opens; 0: never.
+  explicit Traffic(const Clock& clock, std::int64_t circuit_failures = domain::Circuit::failures_to_open)
+      : clock_(clock), circuit_failures_(circuit_failures) {}
 
   // A place among a provider's calls; given back when it goes. The Traffic outlives it.
   class Permit {
@@ -50,11 +52,12 @@ class Traffic {
 
  private:
   struct Lane {
-    std::int64_t version = 0;  // of the provider's row: one that was changed starts anew
+    std::int64_t version = -1;  // of the provider's row: one that was changed starts anew
     std::int64_t calls = 0;
     domain::Circuit circuit;
   };
   const Clock& clock_;
+  const std::int64_t circuit_failures_;
   mutable std::mutex mutex_;
   std::map<std::string, Lane, std::less<>> lanes_;
 };

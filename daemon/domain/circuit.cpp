@@ -17,14 +17,14 @@ Circuit::Pass Circuit::admit(std::int64_t now) {
   return Pass::probe;
 }
 
-void Circuit::succeeded() { *this = Circuit{}; }
+void Circuit::succeeded() { *this = Circuit(opens_after_); }
 
 void Circuit::failed(Pass pass, std::int64_t now) {
   if (pause_ != 0) {
     if (pass != Pass::probe) return;  // it began before the circuit opened and says nothing new
     pause_ = std::min(pause_ * 2, longest_pause);
   } else {
-    if (++failures_ < failures_to_open) return;
+    if (opens_after_ == 0 || ++failures_ < opens_after_) return;
     pause_ = first_pause;
   }
   opens_until_ = now + pause_;

@@ -19,6 +19,9 @@ class Circuit {
   static constexpr std::int64_t first_pause = 10'000'000;
   static constexpr std::int64_t longest_pause = 60'000'000;
 
+  Circuit() = default;
+  explicit Circuit(std::int64_t opens_after) : opens_after_(opens_after) {}  // 0: never
+
   enum class Pass : std::uint8_t { none, call, probe };
   // Whether a call may pass now. Half open, the first that asks is the probe, and what becomes of it decides.
   Pass admit(std::int64_t now);
@@ -32,6 +35,7 @@ class Circuit {
   [[nodiscard]] std::int64_t wait(std::int64_t now) const;
 
  private:
+  std::int64_t opens_after_ = failures_to_open;
   std::int64_t failures_ = 0;
   std::int64_t pause_ = 0;  // 0: closed
   std::int64_t opens_until_ = 0;

@@ -357,7 +357,8 @@ class Shopfront {
   Expected expected_;
   std::map<std::uint64_t, Clock::time_point> stopped_;
   FakeUpstream upstream_;
-  TestDaemon daemon_;
+  // Most of its calls fail: with circuits most would not be made.
+  TestDaemon daemon_{Options{.flags = {"--circuit-failures", "0"}}};
   Shop shop_;
   std::string key_;
 };

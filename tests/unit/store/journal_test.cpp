@@ -67,21 +67,21 @@ WriterOptions faulty_options(const std::shared_ptr<Faults>& faults) {
 class Busy {
  public:
   explicit Busy(OrgFile& org) {
-    org.writers->submit(*org.file, Queue::settle,
-                        [this](Transaction&) -> Result<void> {
-                          entered_.count_down();
-                          go_.wait();
-                          return {};
-                        },
-                        {});
-    entered_.wait();
+    auto work = [entered = entered_, go = go_](Transaction&) -> Result<void> {
+      entered->count_down();
+      go->wait();
+      return {};
+    };
+    org.writers->submit(*org.file, Queue::settle, std::move(work), {});
+    entered_->wait();
   }
-  ~Busy() { go_.count_down(); }
+  ~Busy() { go_->count_down(); }
   Busy(const Busy&) = delete;
   Busy& operator=(const Busy&) = delete;
 
  private:
-  std::latch entered_{1}, go_{1};
+  // The writer's thread may still look at them when this is gone.
+  std::shared_ptr<std::latch> entered_ = std::make_shared<std::latch>(1), go_ = std::make_shared<std::latch>(1);
 };
 
 Settled settled(const domain::Reservation& held, std::int64_t credits, OrgFile& org) {

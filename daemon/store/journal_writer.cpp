@@ -31,29 +31,29 @@ void JournalWriter::submit(File& file, CallRecord record, Done done) {
   bytes.clear();
   encode(record, bytes);
   const bool bounded = !std::holds_alternative<Settled>(record);
-  std::optional<Error> refused;
-  {
-    const std::scoped_lock lock(mutex_);
-    File::Calls& calls = file.calls;
-    if (calls.closing) {
-      refused = Error{Code::unavailable, "the database file is closed", {}, {}};
-    } else if (bytes.size() > file.journal().capacity()) {
-      refused = Error{Code::unavailable, "the call's record is larger than the journal", {}, {}};
-    } else if (stop_ || (bounded && calls.bounded >= options_.queue_limit)) {
-      refused = queue_full();
-    } else {
-      calls.bounded += bounded ? 1 : 0;
-      calls.bytes += bytes;
-      calls.pending.push_back({std::move(record), std::move(done), bytes.size()});
-      ++pending_;
-      make_ready(file);
-    }
-  }
-  if (refused) {
+  std::unique_lock lock(mutex_);
+  if (auto refused = why_not(file, bounded, bytes.size())) {
+    lock.unlock();
     if (done) done(std::unexpected(std::move(*refused)));
     return;
   }
+  File::Calls& calls = file.calls;
+  calls.bounded += bounded ? 1 : 0;
+  calls.bytes += bytes;
+  calls.pending.push_back({std::move(record), std::move(done), bytes.size()});
+  ++pending_;
+  make_ready(file);
+  lock.unlock();
   wake_.notify_one();
+}
+
+std::optional<Error> JournalWriter::why_not(File& file, bool bounded, std::size_t bytes) const {
+  if (file.calls.closing) return Error{Code::unavailable, "the database file is closed", {}, {}};
+  if (bytes > file.journal().capacity()) {
+    return Error{Code::unavailable, "the call's record is larger than the journal", {}, {}};
+  }
+  if (stop_ || (bounded && file.calls.bounded >= options_.queue_limit)) return queue_full();
+  return std::nullopt;
 }
 
 void JournalWriter::close(File& file) {

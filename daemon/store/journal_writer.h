@@ -33,6 +33,8 @@ class JournalWriter {
   void stuck(File& file);
 
  private:
+  // Under the mutex: why a record of so many bytes is not taken.
+  [[nodiscard]] std::optional<Error> why_not(File& file, bool bounded, std::size_t bytes) const;
   void run();
   void serve(File& file, std::unique_lock<std::mutex>& lock);
   // On a disk that is nearly full, all of taken_ but settlements is refused.

@@ -160,7 +160,7 @@ inline WriterOptions plain_options() {
 }
 
 struct OrgFile {
-  explicit OrgFile(WriterOptions options = plain_options(), OrgId id = OrgId::mint(1))
+  explicit OrgFile(const WriterOptions& options = plain_options(), OrgId id = OrgId::mint(1))
       : org(id), scope(some_scope(id)), path(scratch.file("org.db")) {
     writers = std::make_unique<Writers>(options, clock, [this](const Error& error) {
       ++fatal_calls;

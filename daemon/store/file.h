@@ -41,9 +41,9 @@ class File {
   File& operator=(const File&) = delete;
 
   // --- the writer's thread
-  // --------------------------------------------------------------------------------------- Runs the operations
-  // in one transaction and commits it: results[i] is what batch[i]'s caller is told. An Error returned here is
-  // fatal: the disk's state is unknown.
+
+  // Runs the operations in one transaction and commits it: results[i] is what batch[i]'s caller is told. An
+  // Error returned here is fatal: the disk's state is unknown.
   Result<void> commit(std::vector<Operation>& batch, std::vector<Result<void>>& results);
   // Copies the log into the database once it has grown, or (idle) whatever is there. An Error is fatal.
   Result<void> checkpoint(bool idle);
@@ -55,18 +55,18 @@ class File {
   void leave_alone();
 
   // --- the journal's thread
-  // --------------------------------------------------------------------------------------
+
   Journal& journal() { return journal_; }
   bool room_for_calls() { return room_for_calls_.left(); }
 
   // --- any thread
-  // --------------------------------------------------------------------------------------------------
+
   [[nodiscard]] Heads committed() const;
   // Why nothing is written to it any more.
   [[nodiscard]] std::optional<Error> damage() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // What its Worker keeps of it, under the worker's mutex.
+  // What its Worker keeps of it, under the worker's mutex; `stuck` is that thread's own.
   struct Schedule {
     Worker* worker = nullptr;
     std::vector<Operation> queue;

@@ -140,7 +140,6 @@ void tell_telemetry(const domain::UsageEvent& event, const Measured& measured) {
 }  // namespace
 
 // --- reserve
-// -------------------------------------------------------------------------------------------------------
 
 void Tenant::contend(Contender& contender, bool last, const std::vector<std::uint64_t>& older) {
   State& state = *state_;
@@ -331,7 +330,6 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
 }
 
 // --- settle
-// ----------------------------------------------------------------------------------------------------------
 
 Hold::Hold(std::unique_ptr<HoldFacts> facts) : facts_(std::move(facts)) {}
 Hold::Hold(Hold&&) noexcept = default;
@@ -494,7 +492,6 @@ void Tenant::settled(const Settlement& settlement) {
 }
 
 // --- refusals
-// --------------------------------------------------------------------------------------------------------
 
 asio::awaitable<bool> Tenant::record_refusal(const CallFacts& facts, const Refusal& refusal,
                                              const Route* route) {

@@ -86,10 +86,11 @@ class File {
   // What the thread of its journal keeps of it, under that thread's mutex.
   struct Calls {
     std::vector<PendingCall> pending;
-    std::string bytes;          // of the pending ones, encoded
-    std::size_t bounded = 0;    // of them, those that count against the limit
-    std::uint64_t applied = 0;  // the journal's frames up to this one are in SQLite
-    bool stuck = false;         // the next ones cannot be, for now
+    std::string bytes;              // of the pending ones, encoded
+    std::size_t bounded = 0;        // of them, those that count against the limit
+    std::size_t in_last_frame = 0;  // records
+    std::uint64_t applied = 0;      // the journal's frames up to this one are in SQLite
+    bool stuck = false;             // the next ones cannot be, for now
     bool ready = false;
     bool busy = false;
     bool closing = false;

@@ -212,7 +212,8 @@ CREATE TABLE ledger(
   id BLOB NOT NULL CHECK(length(id) = 16),
   group_id BLOB NOT NULL CHECK(length(group_id) = 16),
   amount INTEGER NOT NULL CHECK(amount BETWEEN -9007199254740991 AND 9007199254740991),
-  type TEXT NOT NULL CHECK(type IN ('CREDIT_PURCHASE', 'USAGE_DEDUCTION', 'ADJUSTMENT', 'REFUND')),
+  -- OR: for an IN of more than two words SQLite makes a table of them at every INSERT.
+  type TEXT NOT NULL CHECK(type = 'USAGE_DEDUCTION' OR type = 'CREDIT_PURCHASE' OR type = 'ADJUSTMENT' OR type = 'REFUND'),
   idempotency_key TEXT NOT NULL UNIQUE,
   request_id BLOB,
   metadata TEXT,
@@ -254,7 +255,8 @@ CREATE TABLE usage_events(
   latency_ms INTEGER NOT NULL,
   first_byte_ms INTEGER,
   attempts INTEGER NOT NULL,
-  status TEXT NOT NULL CHECK(status IN ('SUCCESS', 'ERROR', 'POLICY_BLOCKED', 'BUDGET_EXCEEDED')),
+  status TEXT NOT NULL CHECK(status = 'SUCCESS' OR status = 'ERROR' OR status = 'POLICY_BLOCKED' OR
+                             status = 'BUDGET_EXCEEDED'),
   cause TEXT,
   completion TEXT,
   flags TEXT,

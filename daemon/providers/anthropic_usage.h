@@ -3,11 +3,11 @@
 // input_tokens are those that no cache read or wrote; cache figures stand beside them.
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string_view>
 
 #include "daemon/providers/adapter.h"
+#include "daemon/providers/counts.h"
 
 namespace govctl::providers::anthropic {
 
@@ -20,7 +20,7 @@ class UsageFigures {
   [[nodiscard]] UsageReport report() const;
 
  private:
-  void take_cache_writes(const nlohmann::json& usage);
+  void take_cache_writes(UsageObject& usage);
   std::optional<std::int64_t> input_, cache_read_, output_, searches_;
   std::optional<std::int64_t> cache_writes_;  // for 5 min and for 1 h
   std::int64_t cache_writes_1h_ = 0;          // of them, never more

@@ -8,26 +8,32 @@ namespace govctl::providers {
 
 using domain::PriceKind;
 
-std::optional<std::int64_t> count(const nlohmann::json& object, const char* name, bool& absurd) {
-  const auto found = object.find(name);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  if (!found->is_number_integer() ||
-      (found->is_number_unsigned() && found->get<std::uint64_t>() > static_cast<std::uint64_t>(max_quantity))) {
-    absurd = true;
-    return std::nullopt;
+UsageObject::UsageObject(std::string_view value) {
+  if (value == "null") return;
+  if (auto scanned = scan_object(value, Utf8::passed)) {
+    members_ = std::move(*scanned);
+  } else {
+    absurd_ = true;
   }
-  const auto value = found->get<std::int64_t>();
-  if (value < 0) {
-    absurd = true;
-    return std::nullopt;
-  }
-  return value;
 }
 
-std::int64_t detail(const nlohmann::json& usage, const char* object, const char* name, bool& absurd) {
-  const auto found = usage.find(object);
-  if (found == usage.end() || !found->is_object()) return 0;
-  return count(*found, name, absurd).value_or(0);
+std::optional<std::int64_t> UsageObject::count_in(const JsonObject& object, std::string_view name) {
+  const JsonMember* member = object.find(name);
+  if (member == nullptr || member->value == "null") return std::nullopt;
+  const auto value = json_integer(member->value);
+  if (value && *value >= 0 && *value <= max_quantity) return value;
+  absurd_ = true;
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> UsageObject::count(std::string_view name) { return count_in(members_, name); }
+
+std::optional<std::int64_t> UsageObject::detail(std::string_view object, std::string_view name) {
+  const JsonMember* member = members_.find(object);
+  if (member == nullptr || !member->value.starts_with('{')) return std::nullopt;
+  const auto scanned = scan_object(member->value, Utf8::passed);
+  absurd_ = absurd_ || !scanned;
+  return scanned ? count_in(*scanned, name) : std::nullopt;
 }
 
 UsageReport disjoint(const TokenCounts& counts) {
@@ -51,15 +57,34 @@ UsageReport disjoint(const TokenCounts& counts) {
   return report;
 }
 
-std::int64_t text_behind(std::string_view json, std::string_view quoted_key) {
+std::int64_t text_behind(std::string_view json, std::initializer_list<std::string_view> names) {
+  // Where the string that begins before `at` ends: at a quote with an even number of backslashes before it.
+  const auto closing_quote = [&](std::size_t at) {
+    for (std::size_t quote = json.find('"', at); quote != std::string_view::npos;
+         quote = json.find('"', quote + 1)) {
+      std::size_t text = quote;
+      while (text > at && json[text - 1] == '\\') --text;
+      if ((quote - text) % 2 == 0) return quote;
+    }
+    return json.size();
+  };
+  const auto behind_blanks = [&](std::size_t at) {
+    return std::min(json.find_first_not_of(" \t\r\n", at), json.size());
+  };
   std::int64_t bytes = 0;
-  for (std::size_t at = json.find(quoted_key); at != std::string_view::npos; at = json.find(quoted_key, at)) {
-    at += quoted_key.size();
-    while (at < json.size() && (json[at] == ' ' || json[at] == ':')) ++at;
-    if (at >= json.size() || json[at] != '"') continue;
-    const std::size_t start = ++at;
-    while (at < json.size() && json[at] != '"') at += json[at] == '\\' ? 2 : 1;
-    bytes += static_cast<std::int64_t>(std::min(at, json.size()) - start);
+  for (std::size_t open = json.find('"'); open < json.size();) {
+    const std::size_t end = closing_quote(open + 1);
+    std::size_t at = behind_blanks(end + 1);
+    if (at < json.size() && json[at] == ':') {
+      at = behind_blanks(at + 1);
+      const std::string_view name = json.substr(open + 1, end - open - 1);
+      if (at < json.size() && json[at] == '"' && std::ranges::find(names, name) != names.end()) {
+        const std::size_t value_end = closing_quote(at + 1);
+        bytes += static_cast<std::int64_t>(value_end - at - 1);
+        at = value_end + 1;
+      }
+    }
+    open = json.find('"', at);
   }
   return bytes;
 }

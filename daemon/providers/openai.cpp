@@ -12,8 +12,7 @@ namespace govctl::providers::openai {
 namespace {
 
 std::int64_t produced(std::string_view choices) {
-  return text_behind(choices, "\"content\"") + text_behind(choices, "\"arguments\"") +
-         text_behind(choices, "\"reasoning_content\"") + text_behind(choices, "\"refusal\"");
+  return text_behind(choices, {"content", "arguments", "reasoning_content", "refusal"});
 }
 
 UsageReport usage_member(const JsonObject& object) {
@@ -103,25 +102,18 @@ std::optional<std::string> edited(std::string_view body, const JsonObject& objec
 }
 
 UsageReport read_usage(std::string_view value) {
-  UsageReport report;
-  const auto json = nlohmann::json::parse(value, nullptr, false);
-  if (!json.is_object()) {
-    report.absurd = !json.is_null();
-    return report;
-  }
+  UsageObject usage(value);
   TokenCounts counts;
-  bool& absurd = counts.absurd;
-  counts.in = count(json, "prompt_tokens", absurd);
-  counts.out = count(json, "completion_tokens", absurd);
-  counts.total = count(json, "total_tokens", absurd);
-  counts.cached = detail(json, "prompt_tokens_details", "cached_tokens", absurd);
-  // DeepSeek's name for the same.
-  if (const auto hits = count(json, "prompt_cache_hit_tokens", absurd)) {
-    counts.cached = std::max(counts.cached, *hits);
-  }
-  counts.audio_in = detail(json, "prompt_tokens_details", "audio_tokens", absurd);
-  counts.audio_out = detail(json, "completion_tokens_details", "audio_tokens", absurd);
-  counts.reasoning = detail(json, "completion_tokens_details", "reasoning_tokens", absurd);
+  counts.in = usage.count("prompt_tokens");
+  counts.out = usage.count("completion_tokens");
+  counts.total = usage.count("total_tokens");
+  // The second is DeepSeek's name for the same.
+  counts.cached = std::max(usage.detail("prompt_tokens_details", "cached_tokens").value_or(0),
+                           usage.count("prompt_cache_hit_tokens").value_or(0));
+  counts.audio_in = usage.detail("prompt_tokens_details", "audio_tokens").value_or(0);
+  counts.audio_out = usage.detail("completion_tokens_details", "audio_tokens").value_or(0);
+  counts.reasoning = usage.detail("completion_tokens_details", "reasoning_tokens").value_or(0);
+  counts.absurd = usage.absurd();
   return disjoint(counts);
 }
 

@@ -1,7 +1,5 @@
 #include "daemon/providers/openai_embeddings.h"
 
-#include <nlohmann/json.hpp>
-
 #include "daemon/providers/counts.h"
 #include "daemon/providers/json_object.h"
 
@@ -9,12 +7,12 @@ namespace govctl::providers::openai_embeddings {
 namespace {
 
 UsageReport read_usage(std::string_view value) {
-  const auto json = nlohmann::json::parse(value, nullptr, false);
-  if (!json.is_object()) return {.usage = std::nullopt, .absurd = !json.is_null()};
+  UsageObject usage(value);
   TokenCounts counts;
-  counts.in = count(json, "prompt_tokens", counts.absurd);
-  const auto total = count(json, "total_tokens", counts.absurd);
+  counts.in = usage.count("prompt_tokens");
+  const auto total = usage.count("total_tokens");
   if (!counts.in) counts.in = total;
+  counts.absurd = usage.absurd();
   return disjoint(counts);
 }
 

@@ -33,8 +33,7 @@ std::int64_t searches(std::string_view output) {
 }
 
 std::int64_t produced(std::string_view output) {
-  return text_behind(output, "\"text\"") + text_behind(output, "\"refusal\"") +
-         text_behind(output, "\"arguments\"") + text_behind(output, "\"input\"");
+  return text_behind(output, {"text", "refusal", "arguments", "input"});
 }
 
 // The usage of a response object, with `seen` searches at least.
@@ -88,14 +87,14 @@ class Reader final : public StreamReader {
 }  // namespace
 
 UsageReport read_usage(std::string_view value) {
-  const auto json = nlohmann::json::parse(value, nullptr, false);
-  if (!json.is_object()) return {.usage = std::nullopt, .absurd = !json.is_null()};
+  UsageObject usage(value);
   TokenCounts counts;
-  counts.in = count(json, "input_tokens", counts.absurd);
-  counts.out = count(json, "output_tokens", counts.absurd);
-  counts.total = count(json, "total_tokens", counts.absurd);
-  counts.cached = detail(json, "input_tokens_details", "cached_tokens", counts.absurd);
-  counts.reasoning = detail(json, "output_tokens_details", "reasoning_tokens", counts.absurd);
+  counts.in = usage.count("input_tokens");
+  counts.out = usage.count("output_tokens");
+  counts.total = usage.count("total_tokens");
+  counts.cached = usage.detail("input_tokens_details", "cached_tokens").value_or(0);
+  counts.reasoning = usage.detail("output_tokens_details", "reasoning_tokens").value_or(0);
+  counts.absurd = usage.absurd();
   return disjoint(counts);
 }
 

@@ -30,18 +30,20 @@ struct Event {
 // Cuts a body into events.
 class Events {
  public:
-  explicit Events(providers::Framing framing) : framing_(framing) {}
+  explicit Events(providers::Framing framing) {
+    if (framing == providers::Framing::aws_event_stream) aws_.emplace();
+  }
 
   // Takes the next bytes; empty is the end. False: they are not framed as they should be.
   bool feed(std::string_view bytes) {
-    if (framing_ == providers::Framing::aws_event_stream) return bytes.empty() || aws_.feed(bytes).has_value();
+    if (aws_) return bytes.empty() || aws_->feed(bytes).has_value();
     ended_ = bytes.empty();
     return ended_ || sse_.feed(bytes);
   }
   // Valid until the next one is asked for.
   std::optional<Event> next() {
-    if (framing_ == providers::Framing::aws_event_stream) {
-      decoded_ = aws_.next();
+    if (aws_) {
+      decoded_ = aws_->next();
       if (!decoded_) return std::nullopt;
       raw_ = fmt::format("event: {}\ndata: {}\n\n", decoded_->name, decoded_->data);
       return Event{raw_, decoded_->name, decoded_->data};
@@ -53,9 +55,8 @@ class Events {
   }
 
  private:
-  providers::Framing framing_;
   http::SseReader sse_;
-  providers::AwsEventStream aws_;
+  std::optional<providers::AwsEventStream> aws_;
   std::optional<providers::Decoded> decoded_;
   std::string raw_;
   bool ended_ = false;

@@ -280,6 +280,8 @@ asio::awaitable<Result<std::string>> Connection::body() {
   auto read = chunked_request_ ? body_of_chunks(shared_.limits.body_bytes) : body_of_length();
   auto body = co_await std::move(read);
   body_ = body ? Body::read : Body::lost;
+  // The answer may be a long stream: only what came behind the request is kept meanwhile.
+  if (in_->buffer.size() == 0) in_->buffer.shrink_to_fit();
   if (gone_) watch_soon();
   co_return body;
 }

@@ -54,6 +54,8 @@ class UpstreamConnection {
 
  private:
   enum class Filled { bytes, end, failed };
+  // Gives memory back before a wait in mid-body.
+  void hold_less();
   asio::awaitable<Filled> fill(Duration patience);
   asio::awaitable<Filled> fill_from_tls(Duration patience);
   asio::awaitable<bool> ready(bool to_write, Duration patience);

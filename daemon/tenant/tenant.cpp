@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/store/org_config.h"
+#include "daemon/store/revocations.h"
 #include "daemon/telemetry/log.h"
 #include "daemon/tenant/state.h"
 
@@ -124,6 +125,11 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
   if (!snapshot) return give_up(snapshot.error());
   const BillingGroupId group = (*snapshot)->config().org.billing_group;
 
+  const std::string revocations = store::revocations_path(services.anchors_dir, id);
+  if (auto ok = store::mend_revocations(revocations, (*snapshot)->config()); !ok) {
+    log::warn("the journal of revoked keys could not be mended", {{log::Field::file, revocations}});
+  }
+
   const Timestamp now = services.clock->now();
   if (auto ok = settle_leftovers(*services.writers, **file, path, group, now); !ok) return give_up(ok.error());
 
@@ -156,6 +162,15 @@ std::shared_ptr<const Snapshot> Tenant::snapshot() const {
   return state_->snapshot;
 }
 
+void Tenant::journal_revocations(const Snapshot& fresh) const {
+  const auto revoked = store::revoked_between(snapshot()->config(), fresh.config(), services_.clock->now());
+  const std::string path = store::revocations_path(services_.anchors_dir, id_);
+  if (auto kept = store::append_revocations(path, revoked); !kept) {
+    // The next start appends what is missing.
+    log::warn("the journal of revoked keys could not be written", {{log::Field::file, path}});
+  }
+}
+
 asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_run) {
   auto next = std::make_shared<std::shared_ptr<const Snapshot>>();
   auto self = shared_from_this();
@@ -174,6 +189,7 @@ asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_r
   auto swap = [self, next](Result<void>& result) {
     if (!result) return;
     const std::shared_ptr<const Snapshot> fresh = *next;
+    self->journal_revocations(*fresh);
     {
       const std::scoped_lock lock(self->state_->mutex);
       self->state_->snapshot = std::move(*next);

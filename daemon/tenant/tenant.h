@@ -235,6 +235,8 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   struct Settlement;
   Tenant(OrgId id, std::string path, const Services& services);
   asio::awaitable<Result<void>> commit_change(store::Work work, bool dry_run);
+  // On the writer's thread, after COMMIT, before the snapshot is in force.
+  void journal_revocations(const Snapshot& fresh) const;
   // Under the mutex: decides those who wait, oldest first, after money has come free.
   void wake_waiters();
   // Under the mutex: decides, and applies an admission in the same step. Who needs money that an older one

@@ -9,20 +9,15 @@
 #include "daemon/store/org_config.h"
 #include "daemon/store/revocations.h"
 #include "daemon/telemetry/log.h"
+#include "daemon/tenant/data_keys.h"
 #include "daemon/tenant/state.h"
 
 namespace govctl::tenant {
 namespace {
 
-Result<std::map<std::int64_t, secrets::DataKey>> open_data_keys(const secrets::Keyring& keyring,
-                                                                const domain::OrgConfig& config) {
-  std::map<std::int64_t, secrets::DataKey> keys;
-  for (const auto& row : config.data_keys) {
-    auto key = keyring.unwrap(config.org.id, row.id, row.wrapped);
-    if (!key) return std::unexpected(key.error());
-    keys.emplace(row.id, std::move(*key));
-  }
-  return keys;
+std::unexpected<Error> is_sealed() {
+  return fail(Code::unavailable, "govd is sealed: its master key lies under a passphrase that nobody has given",
+              "govctl secrets unseal");
 }
 
 // What a client whose connection died with the daemon is told of its call when it asks again.
@@ -323,6 +318,7 @@ Result<Tenant::Sealed> Tenant::seal(const secrets::Secret& plain, const std::str
                                     const CredentialId& row) const {
   const std::scoped_lock lock(state_->secrets_mutex);
   const auto key = state_->data_keys.find(state_->active_data_key);
+  if (key == state_->data_keys.end() && services_.keyring->sealed()) return is_sealed();
   if (key == state_->data_keys.end()) return fail(Code::internal, "the org has no active data key");
   const secrets::Binding binding{id_, provider, row.bytes, key->first};
   return Sealed{key->first, key->second.seal(plain, binding)};
@@ -342,6 +338,7 @@ Result<std::shared_ptr<const secrets::Secret>> Tenant::credential(const Snapshot
   auto& open = state_->credentials[best->id];
   if (open.secret && open.version == best->version) return open.secret;
   const auto key = state_->data_keys.find(best->data_key_id);
+  if (key == state_->data_keys.end() && services_.keyring->sealed()) return is_sealed();
   if (key == state_->data_keys.end()) return fail(Code::corrupt, "the credential's data key is not there");
   auto secret = key->second.open(best->sealed, {id_, best->provider, best->id.bytes, best->data_key_id});
   if (!secret) return std::unexpected(secret.error());

@@ -79,7 +79,7 @@ void judge(Machine& m, std::string_view check, const Modes& modes, mode_t file_m
   if (!modes.foreign.empty()) {
     return m.found(check, "FAULT", fmt::format("not this user's own: {}", some_of(modes.foreign)),
                    fmt::format("sudo chown -R {} {}", geteuid(),
-                               shell_quoted(fs::path(modes.foreign.front()).parent_path())));
+                               shell_quoted(fs::path(modes.foreign.front()).parent_path().string())));
   }
   if (modes.wrong.empty()) return m.ok(check, std::move(fine));
   const auto mend = [paths = modes.wrong, file_mode]() -> Result<void> {

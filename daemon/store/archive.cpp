@@ -64,8 +64,8 @@ class Summing {
 
 std::unexpected<Error> unwritable(archive* handle) {
   const int code = archive_errno(handle);
-  return fail(Code::unavailable,
-              fmt::format("the archive cannot be written: {}", code > 0 ? describe_errno(code) : "no reason given"));
+  return fail(Code::unavailable, fmt::format("the archive cannot be written: {}",
+                                             code > 0 ? describe_errno(code) : "no reason given"));
 }
 
 // libarchive's own words may quote the file: they stay out.

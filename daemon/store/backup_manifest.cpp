@@ -76,14 +76,10 @@ std::string encode(const BackupManifest& manifest) {
     if (file.chained) one["heads"] = heads_json(file.heads);
     files.push_back(std::move(one));
   }
-  const Json json{{"format", backup_format},
-                  {"govd", manifest.version},
-                  {"one_org", manifest.one_org},
-                  {"created_at", rfc3339(manifest.created_at)},
-                  {"epoch", manifest.epoch},
-                  {"keys_dir", manifest.keys_dir},
-                  {"left_out", manifest.left_out},
-                  {"files", std::move(files)}};
+  const Json json{{"format", backup_format},       {"govd", manifest.version},
+                  {"one_org", manifest.one_org},   {"created_at", rfc3339(manifest.created_at)},
+                  {"epoch", manifest.epoch},       {"keys_dir", manifest.keys_dir},
+                  {"left_out", manifest.left_out}, {"files", std::move(files)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

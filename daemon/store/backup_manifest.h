@@ -1,6 +1,6 @@
 #pragma once
-// What a backup holds: its files with their digests and where their chains stood. It is the archive's last file but
-// for its own signature, which makes the archive whole or not a backup.
+// What a backup holds: its files with their digests and where their chains stood. It is the archive's last file
+// but for its own signature, which makes the archive whole or not a backup.
 
 #include <string>
 #include <string_view>

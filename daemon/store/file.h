@@ -79,7 +79,7 @@ class File {
   struct Schedule {
     Worker* worker = nullptr;
     std::vector<Operation> queue;
-    std::deque<Aside> aside;    // what runs between batches
+    std::deque<Aside> aside;        // what runs between batches
     std::size_t bounded = 0;        // operations of the queue that count against its limit
     std::vector<CallRecord> calls;  // durable in the journal, to be written before the queue
     std::uint64_t frame = 0;        // the journal's frame that the last of them came in

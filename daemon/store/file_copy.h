@@ -1,7 +1,7 @@
 #pragma once
-// A copy of a database that is being written to, in slices (30-ledger.md "Writing to disk"). What the source's own
-// connection writes meanwhile, SQLite writes into the copy as well: it is as of its last slice. All of it on the
-// thread of the source's connection.
+// A copy of a database that is being written to, in slices (30-ledger.md "Writing to disk"). What the source's
+// own connection writes meanwhile, SQLite writes into the copy as well: it is as of its last slice. All of it
+// on the thread of the source's connection.
 
 #include <SQLiteCpp/Backup.h>
 

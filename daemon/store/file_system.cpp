@@ -122,7 +122,8 @@ Result<void> sync_file(const std::string& path) {
   const bool synced = fd >= 0 && ::fsync(fd) == 0;
   const int code = errno;
   if (fd >= 0) ::close(fd);
-  if (!synced) return fail(Code::unavailable, fmt::format("{} cannot be synced: {}", path, describe_errno(code)));
+  if (!synced)
+    return fail(Code::unavailable, fmt::format("{} cannot be synced: {}", path, describe_errno(code)));
   return sync_directory_of(path);
 }
 

@@ -19,9 +19,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string line_of(const Revocation& revocation) {
-  const Json line{{"key", revocation.key.text()},
-                  {"revoked_at", rfc3339(revocation.at)},
-                  {"reason", revocation.reason}};
+  const Json line{
+      {"key", revocation.key.text()}, {"revoked_at", rfc3339(revocation.at)}, {"reason", revocation.reason}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -73,7 +72,8 @@ Result<void> append_revocations(const std::string& path, const std::vector<Revoc
                      ::fsync(fd) == 0;
   const int code = errno;
   if (fd >= 0) ::close(fd);
-  if (!whole) return fail(Code::unavailable, fmt::format("{} cannot be written: {}", path, describe_errno(code)));
+  if (!whole)
+    return fail(Code::unavailable, fmt::format("{} cannot be written: {}", path, describe_errno(code)));
   return sync_directory_of(path);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// The journal of keys that were revoked, beside the anchors and outside the databases: a file that is only appended
-// to, so that a database restored from before does not bring a revoked key back (30-ledger.md "Backup").
+// The journal of keys that were revoked, beside the anchors and outside the databases: a file that is only
+// appended to, so that a database restored from before does not bring a revoked key back (30-ledger.md
+// "Backup").
 
 #include <string>
 #include <vector>

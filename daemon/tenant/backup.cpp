@@ -57,8 +57,13 @@ std::int64_t size_of(const std::string& path) {
 // One backup on its way into its archive.
 class Taking {
  public:
-  Taking(const Registry& registry, const BackupWish& wish, const Working& working, store::ArchiveWriter& archive)
-      : registry_(registry), services_(registry.services()), wish_(wish), working_(working), archive_(archive) {}
+  Taking(const Registry& registry, const BackupWish& wish, const Working& working,
+         store::ArchiveWriter& archive)
+      : registry_(registry),
+        services_(registry.services()),
+        wish_(wish),
+        working_(working),
+        archive_(archive) {}
 
   Result<void> take() {
     manifest_.version = wish_.version;
@@ -106,8 +111,8 @@ class Taking {
 
   // Signed first and the log before the database: it then speaks of no row that the copy lacks.
   Result<void> add_anchors(store::File& file, const OrgId& org) {
-    auto signed_heads = store::write_anchors(*services_.writers, file, org, services_.anchors_dir, services_.signer,
-                                             services_.clock->now());
+    auto signed_heads = store::write_anchors(*services_.writers, file, org, services_.anchors_dir,
+                                             services_.signer, services_.clock->now());
     if (!signed_heads) return std::unexpected(signed_heads.error());
     return add_anchor_log(org);
   }
@@ -237,7 +242,8 @@ Result<std::string> BackupArchive::read(std::int64_t offset, std::size_t most) c
   do {
     got = ::pread(fd_, bytes.data(), bytes.size(), offset);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) return fail(Code::unavailable, fmt::format("the archive cannot be read: {}", store::describe_errno(errno)));
+  if (got < 0)
+    return fail(Code::unavailable, fmt::format("the archive cannot be read: {}", store::describe_errno(errno)));
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
 }
@@ -248,7 +254,8 @@ Result<std::shared_ptr<BackupArchive>> make_backup(const Registry& registry, con
   if (!working) return std::unexpected(working.error());
   const std::string path = (*working)->file("archive");
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(Code::unavailable, fmt::format("{} cannot be made: {}", path, store::describe_errno(errno)));
+  if (fd < 0)
+    return fail(Code::unavailable, fmt::format("{} cannot be made: {}", path, store::describe_errno(errno)));
   auto made = std::make_shared<BackupArchive>(fd);
   auto archive = store::ArchiveWriter::begin(fd);
   if (!archive) return std::unexpected(archive.error());

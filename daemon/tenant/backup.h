@@ -1,6 +1,7 @@
 #pragma once
-// A backup of a serving daemon (30-ledger.md "Backup"): every database by SQLite's backup API, the catalog after the
-// orgs, the anchors and the journals of revoked keys beside them, a signed manifest of chain heads; no keys.
+// A backup of a serving daemon (30-ledger.md "Backup"): every database by SQLite's backup API, the catalog
+// after the orgs, the anchors and the journals of revoked keys beside them, a signed manifest of chain heads;
+// no keys.
 
 #include <memory>
 #include <string>
@@ -40,8 +41,8 @@ class BackupArchive {
 };
 
 // Blocking, in the pool. What was charged before it is asked for is in it. An org whose file cannot be read is
-// left out and named in the manifest. unavailable: no room beside the databases for the archive and a copy of the
-// largest of them.
+// left out and named in the manifest. unavailable: no room beside the databases for the archive and a copy of
+// the largest of them.
 Result<std::shared_ptr<BackupArchive>> make_backup(const Registry& registry, const BackupWish& wish);
 
 // What crashed backups have left in the state directory is removed; before anything is served.

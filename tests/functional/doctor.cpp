@@ -76,6 +76,7 @@ TEST_CASE("a daemon that was killed: what can be looked at is, and its socket is
   Patient patient;
   patient.daemon.make_org("acme");
   patient.daemon.buy("acme", 10);
+  const std::string file = patient.daemon.org_file("acme");
   patient.daemon.kill();
   patient.examine(2);
   patient.says("daemon", "warn", "govctl up");
@@ -91,7 +92,7 @@ TEST_CASE("a daemon that was killed: what can be looked at is, and its socket is
   patient.examine(2, {"--quick"});
   patient.says("keys", "FAULT", "put it back");
   fs::rename(key + ".away", key);
-  Database database(patient.daemon.org_file("acme"));
+  Database database(file);
   drop_guards(database);
   database.execute("UPDATE ledger SET amount = amount + 1 WHERE seq = 1");
   patient.examine(2);

@@ -91,7 +91,7 @@ TEST_CASE("another data key encrypts an org's credentials anew", "[secrets_rotat
   const Json org = vault.daemon.get("/secrets")["orgs"][0];
   CHECK(org["data_key"] == 2);
   CHECK(org["behind"] == 0);
-  CHECK(vault.daemon.audit("acme")[0]["event_type"] == "secrets.rotate_data_key");
+  CHECK(vault.daemon.get("/orgs/acme/audit?event=secrets.rotate_data_key")["total"] == 1);
   // A new credential is encrypted under the new key.
   const ProgramEnd again = ctl(vault.daemon, {"secrets", "rotate-dek", "acme", "--dry-run"});
   CHECK(again.exit_code == 0);

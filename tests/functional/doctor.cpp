@@ -114,7 +114,7 @@ TEST_CASE("what an alias names and nobody can use is told with the command that 
 TEST_CASE("a settings file that is broken is said, and does not keep the rest from being looked at",
           "[doctor]") {
   Patient patient;
-  const std::string folder = patient.daemon.directory() + "/home/.config/govctl";
+  const std::string folder = settings_of(patient.daemon);
   fs::create_directories(folder);
   std::ofstream(folder + "/config.yaml") << "contexts: [unclosed";
   const ProgramEnd end = ctl(patient.daemon, {"doctor", "--quick"});
@@ -133,7 +133,7 @@ TEST_CASE("a bug report is private, and holds no secret and no prompt", "[doctor
   daemon.expect(201, "POST", "/orgs/acme/credentials",
                 {{"provider", "openai"}, {"secret", "sk-canary-0123456789abcdef"}});
   REQUIRE(daemon.chat(key.secret, request("mock-model")).status == 200);
-  const std::string folder = daemon.directory() + "/home/.config/govctl";
+  const std::string folder = settings_of(daemon);
   fs::create_directories(folder);
   std::ofstream(folder + "/config.yaml") << "# the token was cst_canary0123456789\ncontexts: {}\n";
   const std::string file = daemon.directory() + "/report.txt";

@@ -17,9 +17,12 @@ inline std::string govctl_program() {
   return named != nullptr ? named : GOVCTL_PROGRAM;
 }
 
+// Where govctl's settings lie.
+inline std::string settings_of(const TestDaemon& daemon) { return daemon.directory() + "/me/.config/govctl"; }
+
 // In a home of the test's own, so that nothing of this machine's is looked at or changed.
 inline ProgramEnd ctl(const TestDaemon& daemon, std::vector<std::string> words) {
-  const std::string home = daemon.directory() + "/home";
+  const std::string home = daemon.directory() + "/me";
   std::filesystem::create_directories(home);
   words.insert(words.begin(),
                {"/usr/bin/env", "-u", "XDG_STATE_HOME", "-u", "XDG_CONFIG_HOME", "-u", "XDG_RUNTIME_DIR",

@@ -385,7 +385,7 @@ Result<void> Restoring::change_places() {
   swap.kept_as = "before-restore-" + stamp.substr(0, stamp.find('.')) + "Z";
   // Two within a second do not share a directory.
   for (int next = 2; there(in_place(swap.kept_as)); ++next) {
-    swap.kept_as = fmt::format("{}-{}", swap.kept_as.substr(0, swap.kept_as.find("Z") + 1), next);
+    swap.kept_as = fmt::format("{}-{}", swap.kept_as.substr(0, swap.kept_as.find('Z') + 1), next);
   }
   if (whole()) {
     swap.in = {"anchors", "orgs", "trash", "catalog.db"};

@@ -191,6 +191,8 @@ Result<void> adopt_next(MasterFiles& masters, const std::string& keys_dir, bool 
   }
   if (auto renamed = rename_key_file(next.path, path); !renamed) return renamed;
   next.path = path;
+  // A rotation that was cut behind the link has found it there as a retired one.
+  std::erase_if(masters.retired, [&](const Master& master) { return master.path == kept; });
   old.path = kept;
   masters.retired.push_back(std::move(old));
   masters.current = std::move(next);

@@ -125,7 +125,7 @@ Action bugreport(Arguments& a) {
 
 constexpr std::array table{Command{
     "", "Write one file for a bug report: versions, doctor, status, settings, log; no secrets, no prompts",
-    "govctl bugreport\ngovctl bugreport --out report.txt\ngovctl bugreport --out - | less", bugreport}};
+    "govctl bugreport\ngovctl bugreport --out report.txt\ngovctl bugreport --out - > report.txt", bugreport}};
 
 }  // namespace
 

@@ -101,6 +101,39 @@ Result<pid_t> start_detached(const std::string& program, const std::vector<std::
   return child;
 }
 
+Result<Ended> run_to_end(const std::string& program, const std::vector<std::string>& arguments, bool quiet) {
+  std::array<int, 2> out{-1, -1};
+  const auto argv = argv_of(program, arguments);
+  const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  const pid_t child = null_fd >= 0 && pipe2(out.data(), O_CLOEXEC) == 0 ? fork() : -1;
+  if (child == 0) {
+    dup2(null_fd, STDIN_FILENO);
+    dup2(out[1], STDOUT_FILENO);
+    if (quiet) dup2(null_fd, STDERR_FILENO);
+    execv(program.c_str(), argv.data());
+    _exit(127);
+  }
+  const int fork_error = errno;
+  close(null_fd);
+  if (child < 0)
+    return fail(Code::internal, fmt::format("no process can be started: {}", strerror(fork_error)));
+  close(out[1]);
+  Ended end;
+  for (std::array<char, 65536> piece{};;) {
+    const ssize_t got = read(out[0], piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    end.printed.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  close(out[0]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
+  if (end.exit_code == 127) return fail(Code::internal, fmt::format("{} cannot be started", program));
+  return end;
+}
+
 std::optional<std::string> ended(pid_t child) {
   int status = 0;
   if (waitpid(child, &status, WNOHANG) != child) return std::nullopt;
@@ -146,11 +179,20 @@ std::vector<std::string> arguments_of(pid_t pid) {
   return words;
 }
 
-std::optional<std::string> service_command(const std::string& cgroup, std::string_view verb) {
+std::vector<std::string> Service::arguments(std::string_view verb) const {
+  std::vector<std::string> words{std::string(verb), name};
+  if (of_user) words.insert(words.begin(), "--user");
+  return words;
+}
+
+std::string Service::command(std::string_view verb) const {
+  return fmt::format("{} {} {}", of_user ? "systemctl --user" : "sudo systemctl", verb, name);
+}
+
+std::optional<Service> service_of(const std::string& cgroup) {
   const std::string unit = cgroup.substr(cgroup.rfind('/') + 1);
-  if (!unit.starts_with("govd") || !unit.contains(".service")) return std::nullopt;
-  const bool of_user = cgroup.contains("/user.slice/");
-  return fmt::format("{} {} govd", of_user ? "systemctl --user" : "sudo systemctl", verb);
+  if (!unit.starts_with("govd") || !unit.ends_with(".service")) return std::nullopt;
+  return Service{unit, cgroup.contains("/user.slice/")};
 }
 
 std::string cgroup_of(pid_t pid) {

@@ -23,6 +23,13 @@ Error become(const std::string& program, const std::vector<std::string>& argumen
 // 0600).
 Result<pid_t> start_detached(const std::string& program, const std::vector<std::string>& arguments,
                              const std::string& log_file);
+struct Ended {
+  int exit_code = -1;   // -1: a signal ended it
+  std::string printed;  // stdout
+};
+// Runs `program` to its end, with nothing on stdin and this process's stderr, unless `quiet`.
+Result<Ended> run_to_end(const std::string& program, const std::vector<std::string>& arguments,
+                         bool quiet = false);
 // A child's end, if it has ended: "exit code 1", "signal 6".
 std::optional<std::string> ended(pid_t child);
 
@@ -48,8 +55,15 @@ std::vector<std::string> arguments_of(pid_t pid);
 
 // The first line of /proc/PID/cgroup, or empty.
 std::string cgroup_of(pid_t pid);
-// "systemctl --user restart govd" when that cgroup is a unit of govd's: systemd then owns the process.
-std::optional<std::string> service_command(const std::string& cgroup, std::string_view verb);
+// A unit of systemd's that runs govd.
+struct Service {
+  std::string name;  // "govd.service"
+  bool of_user = false;
+  [[nodiscard]] std::vector<std::string> arguments(std::string_view verb) const;  // of systemctl
+  [[nodiscard]] std::string command(std::string_view verb) const;                 // as a user types it
+};
+// The unit that this cgroup is of, when it is one of govd's: systemd then owns the process.
+std::optional<Service> service_of(const std::string& cgroup);
 
 // The last `lines` lines of a file from byte `from` on.
 std::vector<std::string> last_lines(const std::string& file, std::size_t lines, std::uint64_t from = 0);

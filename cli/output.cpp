@@ -76,7 +76,9 @@ constexpr std::array state_colors{StateColor{"ACTIVE", green},
                                   StateColor{"POLICY_BLOCKED", yellow},
                                   StateColor{"REVOKED", red},
                                   StateColor{"ERROR", red},
-                                  StateColor{"FAULT", red}};
+                                  StateColor{"FAULT", red},
+                                  StateColor{"warn", yellow},
+                                  StateColor{"mended", green}};
 
 Cell cell_of(const Json& value, Column::Show show, bool color) {
   Cell cell;

@@ -12,6 +12,7 @@
 #include "cli/shell.h"
 #include "cli/tree.h"
 #include "common/nearest.h"
+#include "common/paths.h"
 
 namespace govctl::cli {
 namespace {
@@ -185,7 +186,12 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
   }
   auto settings = resolve_settings(flags, terminal);
   // Help on a broken configuration must not need a sound one.
-  if (!settings && line.noun == find_noun("help")) settings = Settings{};
+  // Nor must a look for what is broken.
+  if (!settings && (line.noun == find_noun("help") || line.noun == find_noun("doctor"))) {
+    settings = Settings{};
+    if (json) settings->format = Format::json;
+    if (auto paths = user_paths()) settings->socket = paths->socket;
+  }
   if (!settings) return report(terminal, with_next(line, arguments, settings.error()), "", json, nullptr);
   const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
   std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made

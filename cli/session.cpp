@@ -75,6 +75,18 @@ Result<Json> Session::post(std::string path, std::optional<Json> body, Query que
   return write("POST", std::move(path), std::move(body), std::move(query));
 }
 
+Result<Json> Session::post_slowly(std::string path, std::optional<Json> body) {
+  Query query;
+  if (settings_.dry_run) query.emplace_back("dry_run", "1");
+  auto answer = client_.send({.method = "POST",
+                              .path = std::move(path),
+                              .query = std::move(query),
+                              .body = std::move(body),
+                              .reads_whole_files = true});
+  if (answer && settings_.dry_run) note("dry run: nothing was changed");
+  return answer;
+}
+
 Result<Json> Session::patch(std::string path, Json body, const std::optional<std::string>& if_version) {
   return write("PATCH", std::move(path), std::move(body), {}, if_version.value_or(""));
 }
@@ -94,6 +106,12 @@ Result<Json> Session::post_money(std::string path, Json body, const std::optiona
 
 Result<void> Session::stream(std::string path, const std::function<bool(std::string_view)>& sink) {
   return client_.stream({.method = "GET", .path = std::move(path), .reads_whole_files = true}, sink);
+}
+
+Result<void> Session::post_stream(std::string path, Query query,
+                                  const std::function<bool(std::string_view)>& sink) {
+  return client_.stream(
+      {.method = "POST", .path = std::move(path), .query = std::move(query), .reads_whole_files = true}, sink);
 }
 
 Result<Json> Session::list(const std::string& path, const Query& query, const Paging& paging) {

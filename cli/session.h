@@ -37,12 +37,16 @@ class Session {
   Result<Json> get_slowly(std::string path, Query query);
   // Writes; --dry-run goes along.
   Result<Json> post(std::string path, std::optional<Json> body, Query query = {});
+  // The same of what may take long: ten minutes unless --timeout says otherwise.
+  Result<Json> post_slowly(std::string path, std::optional<Json> body);
   Result<Json> patch(std::string path, Json body, const std::optional<std::string>& if_version = {});
   Result<Json> put(std::string path, Json body);
   Result<Json> remove(std::string path, Query query = {});
   // A POST that moves money: its Idempotency-Key is `key`, or minted for this run, and survives a repetition.
   Result<Json> post_money(std::string path, Json body, const std::optional<std::string>& key);
   Result<void> stream(std::string path, const std::function<bool(std::string_view)>& sink);
+  // The body that answers a POST, in pieces.
+  Result<void> post_stream(std::string path, Query query, const std::function<bool(std::string_view)>& sink);
   // The pages of a list, as one list object; "next" is null when it is complete.
   Result<Json> list(const std::string& path, const Query& query, const Paging& paging);
   Result<Json> list(const std::string& path, const Query& query, std::optional<std::size_t> wanted);

@@ -27,8 +27,11 @@
 #include "daemon/http/server.h"
 #include "daemon/instance_lock.h"
 #include "daemon/otlp_exporter.h"
+#include "daemon/restore.h"
 #include "daemon/secrets/secrets.h"
+#include "daemon/signer.h"
 #include "daemon/store/catalog.h"
+#include "daemon/tenant/backup.h"
 #include "daemon/tenant/registry.h"
 
 namespace govctl {
@@ -53,15 +56,6 @@ void harden_process() {
     setrlimit(RLIMIT_NOFILE, &files);
   }
   umask(077);
-}
-
-store::Signer signer_of(const secrets::Keyring& keyring) {
-  store::Signer signer;
-  signer.sign = [&keyring](std::span<const std::uint8_t> message) { return keyring.sign(message); };
-  signer.verify = [&keyring](std::span<const std::uint8_t> message, std::span<const std::uint8_t> signature) {
-    return keyring.verify(message, signature);
-  };
-  return signer;
 }
 
 // The io_contexts of the network, one thread each.
@@ -259,6 +253,8 @@ Result<void> run_daemon(const DaemonOptions& options) {
   auto lock = InstanceLock::take(options.state_dir);
   if (!lock) return std::unexpected(lock.error());
   log::open(options.log_level, options.log_file);
+  if (auto finished = finish_restore(options.state_dir); !finished) return finished;
+  tenant::sweep_backups(options.state_dir);
 
   const SystemClock clock;
   const std::int64_t started = clock.steady_micros();
@@ -295,6 +291,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
   control_options.system = options.system;
   control_options.admin_gid = options.system ? admin_group() : static_cast<gid_t>(-1);
   control_options.state_dir = options.state_dir;
+  control_options.keys_dir = options.keys_dir;
   control_options.gateway_url = [&gateway_url] { return gateway_url; };
   control_options.started_steady = started;
   control_options.calls = &calls;
@@ -383,6 +380,7 @@ Result<bool> verify_stopped(const DaemonOptions& options, const std::string& org
     error.next = "govctl ledger verify";
     return std::unexpected(std::move(error));
   }
+  if (auto finished = finish_restore(options.state_dir); !finished) return std::unexpected(finished.error());
   auto keyring = secrets::Keyring::open(options.keys_dir, true);
   if (!keyring) return std::unexpected(keyring.error());
   const store::Signer signer = signer_of(**keyring);

@@ -8,6 +8,7 @@
 #include "common/version.h"
 #include "daemon/daemon.h"
 #include "daemon/otlp_exporter.h"
+#include "daemon/restore.h"
 
 namespace {
 
@@ -15,6 +16,23 @@ int complain(const govctl::Error& error) {
   fmt::print(stderr, "govd: {}\n", error.message);
   if (!error.next.empty()) fmt::print(stderr, "  next: {}\n", error.next);
   return govctl::facts(error.code).exit_code;
+}
+
+void print(const govctl::RestoreReport& report) {
+  for (const auto& table : report.tables) {
+    fmt::print("{:<24} {:<14} {:<6} {} rows{}\n", table.org, table.table, table.ok ? "ok" : "FAULT", table.rows,
+               table.fault ? ": " + *table.fault : "");
+  }
+  for (const auto& slug : report.left_out)
+    fmt::print("{:<24} not in the backup: its file could not be read\n", slug);
+  for (const auto& note : report.notes) fmt::print("note: {}\n", note);
+  if (report.restored) {
+    fmt::print("restored {} as of {}\n", report.scope, report.created_at);
+    if (!report.replaced.empty()) fmt::print("what was there is in {}\n", report.replaced);
+  } else {
+    fmt::print("{}\n", report.ok ? "verified: the backup is sound"
+                                 : "verified: FAULTS were found; nothing was changed");
+  }
 }
 
 int run(int argc, char** argv) {
@@ -61,6 +79,17 @@ int run(int argc, char** argv) {
       app.add_subcommand("verify", "Proves a stopped daemon's files: chains, anchors, events, entries");
   verify->fallthrough();
   verify->add_option("--org", org, "One org's slug");
+  govctl::RestoreWish wish;
+  bool as_json = false;
+  CLI::App* restore = app.add_subcommand(
+      "restore", "Brings a backup back onto a stopped daemon's state, or proves it (--verify)");
+  restore->fallthrough();
+  restore->add_option("FILE", wish.archive, "What `govctl backup` made")->required();
+  restore->add_option("--org", wish.org, "Only this org, by its slug");
+  restore->add_flag("--verify", wish.verify_only, "Prove the backup and change nothing");
+  restore->add_flag("--replace", wish.replace, "What is there makes room, and is kept");
+  restore->add_flag("--allow-older", wish.allow_older, "Although anchors know of rows that the backup lacks");
+  restore->add_flag("--json", as_json, "Report and error as JSON on stdout");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -98,6 +127,24 @@ int run(int argc, char** argv) {
     auto sound = govctl::verify_stopped(options, org);
     if (!sound) return complain(sound.error());
     return *sound ? 0 : 2;
+  }
+  if (restore->parsed()) {
+    auto report = govctl::restore(options, wish);
+    if (!report && as_json) {
+      const govctl::Error& error = report.error();
+      fmt::print("{}\n",
+                 govctl::api::Json{
+                     {"code", govctl::facts(error.code).word}, {"message", error.message}, {"next", error.next}}
+                     .dump());
+      return govctl::facts(error.code).exit_code;
+    }
+    if (!report) return complain(report.error());
+    if (as_json) {
+      fmt::print("{}\n", govctl::api::encode(*report).dump());
+    } else {
+      print(*report);
+    }
+    return report->ok ? 0 : 2;
   }
   auto served = govctl::run_daemon(options);
   return served ? 0 : complain(served.error());

@@ -13,6 +13,7 @@
 #include "cli/commands/nouns.h"
 #include "cli/launch.h"
 #include "cli/log_line.h"
+#include "cli/output.h"
 #include "cli/session.h"
 #include "common/api/platform.h"
 #include "common/clock.h"
@@ -105,6 +106,42 @@ void say_up(const Session& s, const Json& status, std::string_view how) {
                   status.contains("gateway") ? status["gateway"].value("url", std::string()) : std::string()));
 }
 
+// Has systemd do it. What it must be asked for as root is said, not tried.
+Result<void> tell_systemd(const Service& unit, std::string_view verb) {
+  if (!unit.of_user && geteuid() != 0) {
+    return fail(Code::no_permission,
+                "this daemon is the machine's, which only its administrator starts and stops",
+                unit.command(verb));
+  }
+  auto end = run_to_end("/usr/bin/systemctl", unit.arguments(verb));
+  if (!end) return std::unexpected(end.error());
+  if (end->exit_code == 0) return {};
+  return fail(Code::internal, fmt::format("systemctl {} {} ended with {}", verb, unit.name, end->exit_code),
+              fmt::format("journalctl {}-u {} -n 20", unit.of_user ? "--user " : "", unit.name));
+}
+
+// After systemd has started it.
+Result<Answer> served_again(Session& s, std::string_view how) {
+  Result<Json> status;
+  const bool serves = until(s.settings().timeout.value_or(start_patience), [&] {
+    status = status_of(s);
+    return status.has_value() || (!not_there(status.error()) && status.error().code != Code::unavailable);
+  });
+  if (!serves)
+    return fail(Code::timeout, "systemd has started govd, but it does not answer yet", "govctl wait");
+  if (!status) return std::unexpected(status.error());
+  say_up(s, *status, how);
+  return Answer{.json = std::move(*status)};
+}
+
+// The user's own unit, where one is installed and systemd runs for this user.
+std::optional<Service> installed_service() {
+  const Service unit{"govd.service", true};
+  if (access("/usr/bin/systemctl", X_OK) != 0) return std::nullopt;
+  auto end = run_to_end("/usr/bin/systemctl", unit.arguments("cat"), true);
+  return end && end->exit_code == 0 ? std::optional(unit) : std::nullopt;
+}
+
 Action up(Arguments& a) {
   struct Input {
     bool wait = false, foreground = false;
@@ -144,6 +181,13 @@ Action up(Arguments& a) {
       auto program = find_govd();
       if (!program) return std::unexpected(program.error());
       return std::unexpected(become(*program, arguments));
+    }
+    // Without a wish of its own for where and how, the unit says it.
+    if (arguments.empty()) {
+      if (const auto unit = installed_service()) {
+        if (auto told = tell_systemd(*unit, "start"); !told) return std::unexpected(told.error());
+        return served_again(s, "is up, started by systemd");
+      }
     }
     auto status = start(s, arguments, state_dir);
     if (!status) return std::unexpected(status.error());
@@ -191,25 +235,37 @@ Action down(Arguments& a) {
       return Answer{};
     }
     if (!status) return std::unexpected(status.error());
-    if (auto stopped = stop(s, *status, *drain); !stopped) return std::unexpected(stopped.error());
+    // systemd might start it again, or take its end for a failure, if it did not know.
+    const auto unit = service_of(cgroup_of(static_cast<pid_t>(status->value("pid", std::int64_t{0}))));
+    auto stopped = unit && !*drain ? tell_systemd(*unit, "stop") : stop(s, *status, *drain);
+    if (!stopped) return std::unexpected(stopped.error());
     s.note("govd has stopped");
     return Answer{};
   };
 }
 
 Action restart(Arguments& a) {
-  auto drain = std::make_shared<std::optional<std::string>>();
-  a.option("--drain", "T", *drain, "End calls that are still in flight after this long: 5s");
-  return [drain](Session& s) -> Result<Answer> {
+  struct Input {
+    std::optional<std::string> drain;
+  };
+  auto in = std::make_shared<Input>();
+  a.option("--drain", "T", in->drain, "End calls that are still in flight after this long: 5s");
+  return [in](Session& s) -> Result<Answer> {
     auto status = status_of(s);
     if (!status) return std::unexpected(status.error());
     const auto pid = static_cast<pid_t>(status->value("pid", std::int64_t{0}));
-    if (auto command = service_command(cgroup_of(pid), "restart")) {
-      return fail(Code::conflict, "this daemon is systemd's, which starts it again by its own rules", *command);
+    if (const auto unit = service_of(cgroup_of(pid))) {
+      if (in->drain) {
+        return fail(Code::invalid,
+                    "this daemon is systemd's, which has its own time for it to stop: leave --drain out",
+                    unit->command("restart"));
+      }
+      if (auto told = tell_systemd(*unit, "restart"); !told) return std::unexpected(told.error());
+      return served_again(s, "is up again");
     }
     const auto arguments = arguments_of(pid);
     const auto state_dir = status->value("state_dir", std::string());
-    if (auto stopped = stop(s, *status, *drain); !stopped) return std::unexpected(stopped.error());
+    if (auto stopped = stop(s, *status, in->drain); !stopped) return std::unexpected(stopped.error());
     auto started = start(s, arguments, state_dir);
     if (!started) return std::unexpected(started.error());
     say_up(s, *started, "is up again");
@@ -217,8 +273,50 @@ Action restart(Arguments& a) {
   };
 }
 
-Action status(Arguments&) {
-  return [](Session& s) -> Result<Answer> { return answer(status_of(s)); };
+// Again and again, until `count` times are over or nobody reads. On a terminal each takes the last one's place.
+Result<Answer> watch(Session& s, std::int64_t interval, std::int64_t count) {
+  auto& out = s.terminal().out;
+  for (std::int64_t shown = 0; count == 0 || shown < count; ++shown) {
+    if (shown > 0) std::this_thread::sleep_for(std::chrono::microseconds(interval));
+    auto found = status_of(s);
+    if (!found && !not_there(found.error())) return std::unexpected(found.error());
+    const Answer now{.json = found ? std::move(*found) : Json{{"state", "not running"}}};
+    auto text = render(now, s.settings(), s.terminal().out_is_tty, nullptr);
+    if (!text) return std::unexpected(text.error());
+    out << (s.terminal().out_is_tty ? "\x1b[H\x1b[2J" : shown > 0 ? "\n" : "") << *text << std::flush;
+    if (!out) return fail(Code::unavailable, "the answer could not be written to standard output");
+  }
+  return Answer{};
+}
+
+Action status(Arguments& a) {
+  struct Input {
+    bool watch = false;
+    std::optional<std::string> interval, count;
+  };
+  auto in = std::make_shared<Input>();
+  a.flag("--watch", in->watch, "Show it again and again, until Ctrl-C");
+  a.option("--interval", "T", in->interval, "With --watch: how often (default 2s)");
+  a.option("--count", "N", in->count, "With --watch: end after so many times");
+  return [in](Session& s) -> Result<Answer> {
+    if (!in->watch) {
+      if (in->interval || in->count) return fail(Code::invalid, "--interval and --count go with --watch");
+      return answer(status_of(s));
+    }
+    const auto interval = parse_duration(in->interval.value_or("2s"));
+    if (!interval) {
+      return fail(Code::invalid,
+                  fmt::format("--interval: '{}' is no duration; write 2s or 1m", in->interval->substr(0, 40)));
+    }
+    std::int64_t count = 0;
+    if (in->count) {
+      auto number = whole_number("--count", *in->count);
+      if (!number) return std::unexpected(number.error());
+      if (*number < 1) return fail(Code::invalid, "--count: at least 1");
+      count = *number;
+    }
+    return watch(s, *interval, count);
+  };
 }
 
 Action wait(Arguments&) {
@@ -252,7 +350,7 @@ constexpr std::array restart_table{
     Command{"", "Stop govd and start it again with the same options", "govctl restart", restart}};
 constexpr std::array status_table{
     Command{"", "Show whether govd runs, and where agents call (exit 69 when it does not)",
-            "govctl status\ngovctl status --jq .gateway.url", status}};
+            "govctl status\ngovctl status --jq .gateway.url\ngovctl status --watch --interval 5s", status}};
 constexpr std::array wait_table{Command{"", "Wait until govd serves (exit 8 when --timeout is over)",
                                         "govctl wait\ngovctl wait --timeout 10s", wait}};
 

@@ -12,6 +12,7 @@
 #include "cli/launch.h"
 #include "cli/log_line.h"
 #include "cli/session.h"
+#include "common/clock.h"
 #include "common/paths.h"
 
 namespace govctl::cli {
@@ -19,10 +20,12 @@ namespace {
 
 struct Wish {
   bool follow = false;
-  std::optional<std::string> level, request, tail;
+  std::optional<std::string> level, request, tail, since;
+  std::string from{};  // RFC 3339, as the log's own times
 
   [[nodiscard]] bool wants(const std::string& raw) const {
     const Json line = Json::parse(raw, nullptr, false);
+    if (!from.empty() && (!line.is_object() || line.value("ts", std::string()) < from)) return false;
     if (level && log_level(line) < log_level(Json{{"level", *level}})) return false;
     return !request || (line.is_object() && line.value("request_id", std::string()) == *request);
   }
@@ -93,6 +96,7 @@ Action build(Arguments& a) {
   a.flag("-f,--follow", in->follow, "Go on with what is logged from now on");
   a.option("--level", "L", in->level, "Only this level and above", {"debug", "info", "warn", "error"});
   a.option("--request", "ID", in->request, "Only what concerns this call: req_…");
+  a.option("--since", "T", in->since, "Only from then on: 15m, 24h, or 2026-11-21T09:30:00Z");
   a.option("--tail", "N", in->tail, "How many of the last lines (default 100)");
   return [in](Session& s) -> Result<Answer> {
     std::size_t lines = 100;
@@ -102,12 +106,19 @@ Action build(Arguments& a) {
       if (*number < 0) return fail(Code::invalid, "--tail: at least 0");
       lines = static_cast<std::size_t>(*number);
     }
+    if (auto ok = check_instant("--since", in->since); !ok) return std::unexpected(ok.error());
+    if (in->since) {
+      const auto ago = parse_duration(*in->since);
+      const Timestamp now = SystemClock().now();
+      in->from = rfc3339(ago ? Timestamp{now.micros - *ago} : *parse_rfc3339(*in->since));
+      if (!in->tail) lines = SIZE_MAX - 1;
+    }
     auto file = log_file(s);
     if (!file) return std::unexpected(file.error());
     struct stat seen{};
     const auto size = stat(file->c_str(), &seen) == 0 ? static_cast<std::uint64_t>(seen.st_size) : 0;
     // A filter looks at the whole file: what it is to find may be long ago.
-    const bool filtered = in->level || in->request;
+    const bool filtered = in->level || in->request || in->since;
     std::vector<std::string> found;
     for (const auto& line : last_lines(*file, filtered ? SIZE_MAX - 1 : lines)) {
       if (in->wants(line)) found.push_back(line);
@@ -132,7 +143,7 @@ Action build(Arguments& a) {
 }
 
 constexpr std::array commands{Command{"", "Show the daemon's log",
-                                      "govctl logs\ngovctl logs -f --level warn\n"
+                                      "govctl logs\ngovctl logs -f --level warn\ngovctl logs --since 15m\n"
                                       "govctl logs --request req_01938f2e-7a1b-7c3d-8e4f-5a6b7c8d9e0f",
                                       build}};
 

@@ -31,6 +31,11 @@ std::span<const Command> ledger_commands();
 std::span<const Command> usage_commands();
 std::span<const Command> audit_commands();
 std::span<const Command> explain_command();
+std::span<const Command> doctor_command();
+std::span<const Command> bugreport_command();
+std::span<const Command> backup_command();
+std::span<const Command> restore_command();
+std::span<const Command> secrets_commands();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

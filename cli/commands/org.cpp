@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 
+#include "cli/commands/backup.h"
 #include "cli/commands/nouns.h"
 #include "cli/session.h"
 #include "common/api/orgs.h"
@@ -166,7 +167,11 @@ constexpr std::array commands{
             "govctl org set acme --active off\ngovctl org set acme --overdraft unlimited", set},
     Command{"delete", "Delete an org; it can be brought back for 30 days",
             "govctl org delete acme --confirm=acme", remove},
-    Command{"undelete", "Bring a deleted org back", "govctl org undelete acme", undelete}};
+    Command{"undelete", "Bring a deleted org back", "govctl org undelete acme", undelete},
+    Command{"export", "Copy one org's file with its anchors, while govd serves",
+            "govctl org export acme\ngovctl org export acme --out acme.tar.gz", export_org},
+    Command{"import", "Bring an exported org back into a stopped govd's state, after proving it",
+            "govctl org import acme.tar.gz\ngovctl org import acme.tar.gz --replace", import_org}};
 
 }  // namespace
 

@@ -6,8 +6,6 @@
 #include "common/api/ledger.h"
 
 namespace govctl::cli {
-namespace {
-
 std::string report_text(const Json& report, const Settings& settings) {
   std::vector<std::vector<Cell>> rows;
   const auto color = [&](std::string_view sequence) {
@@ -41,8 +39,6 @@ std::string report_text(const Json& report, const Settings& settings) {
                             ok ? "Nothing was changed" : "NOT PROVEN: something was changed or is missing",
                             report.value("anchors", std::int64_t{0}));
 }
-
-}  // namespace
 
 Result<Answer> prove(Session& s, const std::optional<std::string>& org, std::string_view table) {
   Query query;

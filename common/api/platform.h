@@ -247,7 +247,8 @@ struct Status {
   GatewayStatus gateway;
   std::int64_t orgs = 0, inflight = 0;
   std::vector<std::string> quarantined, open_circuits;
-  std::string state_dir;
+  std::string state_dir, keys_dir;
+  bool sealed = false;
   static constexpr auto fields() {
     return std::tuple{field("version", &Status::version),
                       field("api_major", &Status::api_major),
@@ -258,7 +259,9 @@ struct Status {
                       field("inflight", &Status::inflight),
                       field("quarantined", &Status::quarantined),
                       field("open_circuits", &Status::open_circuits, "providers that are not asked for now"),
-                      field("state_dir", &Status::state_dir)};
+                      field("state_dir", &Status::state_dir),
+                      field("keys_dir", &Status::keys_dir),
+                      field("sealed", &Status::sealed, "no credential can be used until `secrets unseal`")};
   }
 };
 

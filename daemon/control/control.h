@@ -19,7 +19,7 @@ struct ControlOptions {
   uid_t owner_uid = 0;  // the daemon's own: the local owner, with root
   bool system = false;  // a system daemon: members of `admin_gid` are local administrators
   gid_t admin_gid = static_cast<gid_t>(-1);
-  std::string state_dir;
+  std::string state_dir, keys_dir;
   std::function<std::string()> gateway_url;  // "http://127.0.0.1:4683"
   std::int64_t started_steady = 0;           // micros
   calls::Calls* calls = nullptr;             // null where no calls are made

@@ -28,6 +28,15 @@ Answer get_status(Request& request);
 Answer get_metrics(Request& request);
 Answer get_openapi(Request& request);
 Answer get_docs(Request& request);
+// doctor.cpp
+Answer get_doctor(Request& request);
+// backup.cpp
+Answer make_backup(Request& request);
+// secrets.cpp
+Answer get_secrets(Request& request);
+Answer rotate_master(Request& request);
+Answer rotate_data_key(Request& request);
+Answer unseal(Request& request);
 // orgs.cpp
 Answer create_org(Request& request);
 Answer list_orgs(Request& request);

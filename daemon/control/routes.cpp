@@ -4,6 +4,7 @@
 
 #include "common/api/keys.h"
 #include "common/api/ledger.h"
+#include "common/api/operations.h"
 #include "common/api/orgs.h"
 #include "common/api/platform.h"
 #include "common/api/rules.h"
@@ -35,6 +36,20 @@ constexpr std::array table{
           nullptr, nullptr, 200, Shape::text},
     Route{"GET", "/verify", Needs(audit_read), verify, "The proof: every chain, signature and anchor checked",
           nullptr, of<api::VerifyReport>, 200, Shape::object, Names{"org"}},
+    Route{"GET", "/doctor", Needs(settings_read), get_doctor, "What the daemon finds out about itself", nullptr,
+          of<api::Doctor>},
+    Route{"POST", "/backup", Needs(platform_admin), make_backup,
+          "A backup of all, or of one org, as a tar.gz; dry_run tells what would be in it", nullptr, nullptr,
+          200, Shape::text, Names{"org"}},
+    Route{"GET", "/secrets", Needs(platform_admin), get_secrets, "Which keys there are; never a key", nullptr,
+          of<api::SecretsStatus>},
+    Route{"POST", "/secrets/rotate-kek", Needs(platform_admin), rotate_master,
+          "Another master key; every data key is wrapped under it", of<api::MasterRotate>,
+          of<api::MasterRotated>},
+    Route{"POST", "/secrets/unseal", Needs(platform_admin), unseal,
+          "Give the passphrase that the master key lies under", of<api::Unseal>, of<api::Unsealed>},
+    Route{"POST", "/orgs/{org}/secrets/rotate-dek", Needs(platform_admin), rotate_data_key,
+          "Another data key for an org; its credentials are encrypted anew", nullptr, of<api::DataKeyRotated>},
 
     // --- orgs and their accounts ---
     Route{"POST", "/orgs", Needs(orgs_write), create_org, "Make an org with its billing group",

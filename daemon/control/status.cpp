@@ -39,6 +39,8 @@ Answer get_status(Request& request) {
   status.quarantined = request.registry.quarantined();
   if (request.options.calls != nullptr) status.open_circuits = request.options.calls->traffic().open_circuits();
   status.state_dir = request.options.state_dir;
+  status.keys_dir = request.options.keys_dir;
+  status.sealed = request.registry.services().keyring->sealed();
   co_return reply(status);
 }
 

@@ -51,9 +51,8 @@ bool write_all(int fd, std::span<const std::uint8_t> bytes) {
   return true;
 }
 
-// One byte more is asked for than a key has, so that a longer file is noticed.
-Result<Secret> read_32(int fd, const std::string& path) {
-  Secret buffer(key_size + 1);
+Result<Secret> read_at_most(int fd, const std::string& path, std::size_t most) {
+  Secret buffer(most);
   std::size_t got = 0;
   while (got < buffer.bytes().size()) {
     const ssize_t n = ::read(fd, buffer.bytes().data() + got, buffer.bytes().size() - got);
@@ -62,10 +61,44 @@ Result<Secret> read_32(int fd, const std::string& path) {
     if (n == 0) break;
     got += static_cast<std::size_t>(n);
   }
-  if (got != key_size) {
+  return Secret(buffer.reveal().substr(0, got));
+}
+
+// One byte more is asked for than a key has, so that a longer file is noticed.
+Result<Secret> read_32(int fd, const std::string& path) {
+  auto key = read_at_most(fd, path, key_size + 1);
+  if (key && key->bytes().size() != key_size) {
     return fail(Code::corrupt, fmt::format("{} is not a key: it has not {} bytes", path, key_size));
   }
-  return Secret(buffer.reveal().substr(0, key_size));
+  return key;
+}
+
+Result<void> check_key_file(int fd, const std::string& path) {
+  struct stat facts{};
+  if (::fstat(fd, &facts) != 0) return failed(path, "read", errno);
+  if (!S_ISREG(facts.st_mode) || facts.st_uid != ::geteuid() || (facts.st_mode & 07377) != 0) {
+    return fail(Code::no_permission,
+                fmt::format("{} is a key and must be this user's own file with mode 0400", path),
+                fmt::format("chmod 400 {}", path));
+  }
+  return {};
+}
+
+// A crash in between leaves no half key under the key's own name; link() never replaces what is there.
+Result<void> write_whole(const std::string& path, std::span<const std::uint8_t> bytes) {
+  const std::string unfinished = path + ".part";
+  ::unlink(unfinished.c_str());
+  const Descriptor fd(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
+  if (!fd) return failed(path, "made", errno);
+  const bool written = write_all(fd.get(), bytes) && ::fchmod(fd.get(), 0400) == 0 && ::fsync(fd.get()) == 0;
+  const bool named = written && ::link(unfinished.c_str(), path.c_str()) == 0;
+  const int code = errno;
+  ::unlink(unfinished.c_str());
+  if (!named) {
+    if (written && code == EEXIST) return fail(Code::conflict, fmt::format("there is a key {} already", path));
+    return failed(path, "made", code);
+  }
+  return sync_directory(path);
 }
 
 }  // namespace
@@ -87,13 +120,7 @@ Result<Secret> read_key_file(const std::string& path) {
     if (errno == ENOENT) return fail(Code::not_found, fmt::format("there is no key {}", path));
     return failed(path, "read", errno);
   }
-  struct stat facts{};
-  if (::fstat(fd.get(), &facts) != 0) return failed(path, "read", errno);
-  if (!S_ISREG(facts.st_mode) || facts.st_uid != ::geteuid() || (facts.st_mode & 07377) != 0) {
-    return fail(Code::no_permission,
-                fmt::format("{} is a key and must be this user's own file with mode 0400", path),
-                fmt::format("chmod 400 {}", path));
-  }
+  if (auto safe = check_key_file(fd.get(), path); !safe) return std::unexpected(safe.error());
   return read_32(fd.get(), path);
 }
 
@@ -107,21 +134,33 @@ Result<Secret> read_given_key(const std::string& path) {
 }
 
 Result<void> write_key_file(const std::string& path, const Secret& key) {
-  // A crash in between leaves no half key under the key's own name; link() never replaces what is there.
-  const std::string unfinished = path + ".part";
-  ::unlink(unfinished.c_str());
-  const Descriptor fd(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
-  if (!fd) return failed(path, "made", errno);
-  const bool written =
-      write_all(fd.get(), key.bytes()) && ::fchmod(fd.get(), 0400) == 0 && ::fsync(fd.get()) == 0;
-  const bool named = written && ::link(unfinished.c_str(), path.c_str()) == 0;
-  const int code = errno;
-  ::unlink(unfinished.c_str());
-  if (!named) {
-    if (written && code == EEXIST) return fail(Code::conflict, fmt::format("there is a key {} already", path));
-    return failed(path, "made", code);
+  return write_whole(path, key.bytes());
+}
+
+Result<std::vector<std::uint8_t>> read_sealed_file(const std::string& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) {
+    if (errno == ENOENT) return fail(Code::not_found, fmt::format("there is no key {}", path));
+    return failed(path, "read", errno);
   }
-  return sync_directory(path);
+  if (auto safe = check_key_file(fd.get(), path); !safe) return std::unexpected(safe.error());
+  auto content = read_at_most(fd.get(), path, 4096);
+  if (!content) return std::unexpected(content.error());
+  return std::vector<std::uint8_t>(content->bytes().begin(), content->bytes().end());
+}
+
+Result<void> write_sealed_file(const std::string& path, std::span<const std::uint8_t> sealed) {
+  return write_whole(path, sealed);
+}
+
+Result<void> keep_key_file_as(const std::string& path, const std::string& to) {
+  if (::link(path.c_str(), to.c_str()) != 0 && errno != EEXIST) return failed(to, "made", errno);
+  return sync_directory(to);
+}
+
+Result<void> rename_key_file(const std::string& path, const std::string& to) {
+  if (::rename(path.c_str(), to.c_str()) != 0) return failed(to, "made", errno);
+  return sync_directory(to);
 }
 
 Result<void> destroy_key_file(const std::string& path) {

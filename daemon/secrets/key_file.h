@@ -1,7 +1,9 @@
 #pragma once
 // A key on disk: 32 bytes in a file 0400 of this user's, in a directory 0700. Never overwritten.
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "common/error.h"
 #include "daemon/secrets/secrets.h"
@@ -17,6 +19,13 @@ Result<Secret> read_key_file(const std::string& path);
 Result<Secret> read_given_key(const std::string& path);
 // Makes `path` with these bytes: whole and on disk, or not there. conflict when there is one already.
 Result<void> write_key_file(const std::string& path, const Secret& key);
+// A key under a passphrase: what seal_key() made, in a file of the same kind as a key's.
+Result<std::vector<std::uint8_t>> read_sealed_file(const std::string& path);
+Result<void> write_sealed_file(const std::string& path, std::span<const std::uint8_t> sealed);
+// `path` is called `to`, too. Nothing when it is already.
+Result<void> keep_key_file_as(const std::string& path, const std::string& to);
+// `path` is called `to` from now on, which it replaces.
+Result<void> rename_key_file(const std::string& path, const std::string& to);
 // Overwrites and removes it; nothing when there is none.
 Result<void> destroy_key_file(const std::string& path);
 

@@ -7,6 +7,8 @@ namespace {
 
 constexpr char insert_data_key_sql[] =
     "INSERT INTO data_keys(id, wrapped, created_at, retired_at) VALUES(:id, :wrapped, :created, :retired)";
+constexpr char update_data_key_sql[] =
+    "UPDATE data_keys SET wrapped = :wrapped, retired_at = :retired WHERE id = :id";
 constexpr char list_data_keys_sql[] = "SELECT id, wrapped, retired_at FROM data_keys ORDER BY id";
 
 constexpr char insert_credential_sql[] =
@@ -72,6 +74,16 @@ Result<void> insert_data_key(Transaction& tx, const domain::DataKey& key, Timest
     set(insert, ":retired", key.retired_at);
     insert.exec();
     return {};
+  });
+}
+
+Result<void> update_data_key(Transaction& tx, const domain::DataKey& key) {
+  return guarded([&]() -> Result<void> {
+    auto& update = tx.connection().prepared(update_data_key_sql);
+    set(update, ":id", key.id);
+    set(update, ":wrapped", key.wrapped);
+    set(update, ":retired", key.retired_at);
+    return exec_one(update, "data key");
   });
 }
 

@@ -12,6 +12,8 @@ namespace govctl::store {
 // conflict: the id is taken.
 Result<void> insert_data_key(Transaction& tx, const domain::DataKey& key, Timestamp created_at);
 Result<std::vector<domain::DataKey>> list_data_keys(Connection& connection);
+// Its wrapped form and when it was retired. not_found: none.
+Result<void> update_data_key(Transaction& tx, const domain::DataKey& key);
 
 Result<void> insert_credential(Transaction& tx, const domain::Credential& credential);
 // label, data key, sealed bytes, suffix, active, version, updated_at. not_found: none, or deleted.

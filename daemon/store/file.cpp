@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "daemon/store/chain_rows.h"
+#include "daemon/store/file_copy.h"
 #include "daemon/store/file_system.h"
 #include "daemon/telemetry/log.h"
 #include "daemon/telemetry/metrics.h"
@@ -242,7 +243,25 @@ void File::mend_ballast() {
   if (ballast_) ballast_->take(options_.min_free_bytes);
 }
 
+Result<std::optional<Heads>> File::copy_slice(const std::string& to) {
+  if (const auto why = damage()) return std::unexpected(*why);
+  if (copy_ && copy_->to() != to) {
+    return fail(Code::conflict, fmt::format("a copy of {} is being made already", path_));
+  }
+  if (!copy_) {
+    auto begun = FileCopy::begin(*connection_, to);
+    if (!begun) return std::unexpected(begun.error());
+    copy_ = std::move(*begun);
+  }
+  auto whole = copy_->step();
+  if (whole && !*whole) return std::optional<Heads>();
+  copy_.reset();
+  if (!whole) return std::unexpected(whole.error());
+  return committed();
+}
+
 void File::close(bool clean) {
+  copy_.reset();
   connection_->release();
   clean = clean && !damage();
   if (clean) {

@@ -2,6 +2,7 @@
 // One file as its writer's thread sees it: its only writing connection, a transaction for each batch,
 // checkpoints, and what a damaged file or a full or failing disk leads to.
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,6 +31,11 @@ struct PendingCall {
 };
 
 class Worker;
+class File;
+class FileCopy;  // store/file_copy.h
+
+// Runs on the writer's thread outside of a transaction; with null when the file was closed before.
+using Aside = std::move_only_function<void(File*)>;
 
 class File {
  public:
@@ -51,6 +57,9 @@ class File {
   void mend_ballast();
   // The connection is gone afterwards. `clean`: with an empty log, and without a journal.
   void close(bool clean);
+  // The next slice of the copy that is being made to `to`, or the first of a new one. The heads: the copy is
+  // whole, and as of now. After an Error nothing is under way.
+  Result<std::optional<Heads>> copy_slice(const std::string& to);
   // What was promised cannot be written: from here on nothing is, until the file is restored.
   void leave_alone();
 
@@ -70,6 +79,7 @@ class File {
   struct Schedule {
     Worker* worker = nullptr;
     std::vector<Operation> queue;
+    std::deque<Aside> aside;        // what runs between batches
     std::size_t bounded = 0;        // operations of the queue that count against its limit
     std::vector<CallRecord> calls;  // durable in the journal, to be written before the queue
     std::uint64_t frame = 0;        // the journal's frame that the last of them came in
@@ -117,6 +127,7 @@ class File {
   std::string path_;
   std::unique_ptr<Connection> connection_;
   const WriterOptions& options_;
+  std::unique_ptr<FileCopy> copy_;    // being made; goes before its connection
   std::shared_ptr<Ballast> ballast_;  // null in the catalog
   Transaction transaction_;
   int log_pages_ = 0;       // in the write-ahead log, as of the last commit

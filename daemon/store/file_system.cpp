@@ -117,6 +117,16 @@ Result<void> sync_directory_of(const std::string& path) {
   return {};
 }
 
+Result<void> sync_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const int code = errno;
+  if (fd >= 0) ::close(fd);
+  if (!synced)
+    return fail(Code::unavailable, fmt::format("{} cannot be synced: {}", path, describe_errno(code)));
+  return sync_directory_of(path);
+}
+
 std::string describe_errno(int code) { return std::generic_category().message(code); }
 
 }  // namespace govctl::store

@@ -35,6 +35,8 @@ class FreeSpace {
   std::int64_t asked_ = 0;
   bool left_ = true;
 };
+// The file's content and its name are on disk when this returns.
+Result<void> sync_file(const std::string& path);
 // The directory entry of `path` is on disk when this returns.
 Result<void> sync_directory_of(const std::string& path);
 

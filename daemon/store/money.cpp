@@ -16,6 +16,7 @@ using domain::Reservation;
 
 constexpr const char* reserve_sql =
     "INSERT INTO reservations(" RESERVATION_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr const char* release_all_sql = "DELETE FROM reservations";
 constexpr const char* open_sql = "SELECT " RESERVATION_COLUMNS " FROM reservations ORDER BY request_id";
 constexpr const char* release_sql = "DELETE FROM reservations WHERE request_id = ?";
 constexpr const char* rules_sql = "INSERT OR IGNORE INTO rule_snapshots(id, rules) VALUES (:id, :rules)";
@@ -136,6 +137,10 @@ Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rul
 
 Result<std::vector<Reservation>> open_reservations(Connection& connection) {
   return select_all<Reservation>(connection, open_sql, read_reservation);
+}
+
+Result<std::int64_t> release_reservations(Transaction& tx) {
+  return guarded([&]() -> Result<std::int64_t> { return tx.connection().prepared(release_all_sql).exec(); });
 }
 
 }  // namespace govctl::store

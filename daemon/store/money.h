@@ -27,6 +27,8 @@ std::int64_t rules_id_of(std::string_view rules);
 Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rules);
 
 Result<std::vector<domain::Reservation>> open_reservations(Connection& connection);
+// Holds of a restored file: their calls ended where it was not seen. How many there were.
+Result<std::int64_t> release_reservations(Transaction& tx);
 
 // --- the ledger
 struct Appended {

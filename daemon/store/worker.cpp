@@ -75,6 +75,19 @@ void Worker::take_calls(File& file, std::vector<PendingCall>& calls, std::uint64
   if (wake) wake_.notify_one();
 }
 
+void Worker::submit_aside(File& file, Aside task) {
+  std::unique_lock lock(mutex_);
+  if (file.schedule.closing || stop_) {
+    lock.unlock();
+    task(nullptr);
+    return;
+  }
+  file.schedule.aside.push_back(std::move(task));
+  make_ready(file);
+  lock.unlock();
+  wake_.notify_one();
+}
+
 void Worker::hurry(File& file) {
   {
     const std::scoped_lock lock(mutex_);
@@ -170,6 +183,7 @@ void Worker::run() {
 // One batch of the file's queue.
 void Worker::serve(File& file, std::unique_lock<std::mutex>& lock) {
   File::Schedule& schedule = file.schedule;
+  if (!schedule.aside.empty()) run_aside(file, lock);
   take_batch(schedule);
   if (batch_.empty()) {
     if (schedule.closing && !schedule.closed) close_now(file, lock);
@@ -197,6 +211,16 @@ void Worker::serve(File& file, std::unique_lock<std::mutex>& lock) {
   lock.lock();
   // What cannot be written now is in the journal for the next start.
   if (schedule.stuck && (schedule.closing || stop_)) close_now(file, lock);
+}
+
+// One task, so that calls wait for no more than that.
+void Worker::run_aside(File& file, std::unique_lock<std::mutex>& lock) {
+  Aside task = std::move(file.schedule.aside.front());
+  file.schedule.aside.pop_front();
+  if (!file.schedule.aside.empty()) make_ready(file);
+  lock.unlock();
+  task(&file);
+  lock.lock();
 }
 
 // After the commit: calls_ are in SQLite, or wait for another try.
@@ -288,10 +312,13 @@ void Worker::close_now(File& file, std::unique_lock<std::mutex>& lock) {
   for (Operation& operation : file.schedule.queue)
     refused_.emplace_back(std::move(operation.done), file_closed());
   file.schedule.queue.clear();
+  std::deque<Aside> aside;
+  aside.swap(file.schedule.aside);
   file.schedule.closing = true;
   std::erase_if(lingering_, [&](const auto& entry) { return entry.second == &file; });
   std::erase(ready_, &file);
   lock.unlock();
+  for (Aside& task : aside) task(nullptr);
   file.close(clean);
   lock.lock();
   file.schedule.closed = true;

@@ -32,6 +32,7 @@ class Worker {
   // Records that frame `frame` of the file's journal made durable. They are written with what comes next, or
   // after a moment by themselves; leaves `calls` without its records.
   void take_calls(File& file, std::vector<PendingCall>& calls, std::uint64_t frame);
+  void submit_aside(File& file, Aside task);
   // Whatever was taken is written now.
   void hurry(File& file);
   [[nodiscard]] bool behind(const File& file);
@@ -53,6 +54,7 @@ class Worker {
   void take_batch(File::Schedule& schedule);
   void keep_calls(File::Schedule& schedule);
   void give_back_calls(File& file, std::unique_lock<std::mutex>& lock);
+  void run_aside(File& file, std::unique_lock<std::mutex>& lock);
   void answer_refused(std::unique_lock<std::mutex>& lock);
   void tidy(std::unique_lock<std::mutex>& lock);
   void close_now(File& file, std::unique_lock<std::mutex>& lock);

@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "daemon/store/file.h"
+#include "daemon/store/file_system.h"
 #include "daemon/store/journal_writer.h"
 #include "daemon/store/worker.h"
 #include "daemon/telemetry/log.h"
@@ -86,6 +87,22 @@ Result<void> Writers::run(File& file, Work work) {
   submit(file, Queue::bounded, std::move(work),
          [&](Result<void> result) { promise.set_value(std::move(result)); });
   return written.get();
+}
+
+Result<Heads> Writers::copy(File& file, const std::string& to) {
+  for (;;) {
+    std::promise<Result<std::optional<Heads>>> promise;
+    auto taken = promise.get_future();
+    file.schedule.worker->submit_aside(file, [&](File* open) {
+      promise.set_value(open != nullptr ? open->copy_slice(to)
+                                        : fail(Code::unavailable, "the database file is closed"));
+    });
+    auto slice = taken.get();
+    if (!slice) return std::unexpected(slice.error());
+    if (!*slice) continue;
+    if (auto synced = sync_file(to); !synced) return std::unexpected(synced.error());
+    return **slice;
+  }
 }
 
 std::array<domain::ChainHead, domain::chain_table_count> Writers::committed_heads(const File& file) const {

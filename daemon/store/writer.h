@@ -102,6 +102,11 @@ class Writers {
   [[nodiscard]] bool behind(const File& file) const;
   // Waits for the commit; for start-up and tests, never on an io_context's thread.
   Result<void> run(File& file, Work work);
+  // A copy of the database in the new file `to` (0600, on disk when this returns), while it is written to: as
+  // of the instant at which its last slice is taken, whose heads this returns. Made by SQLite's backup API on
+  // the writer's own connection, in slices between batches. Blocking, as run(). conflict when a copy of the
+  // file is being made already.
+  Result<Heads> copy(File& file, const std::string& to);
 
   // The heads as of the last COMMIT.
   [[nodiscard]] std::array<domain::ChainHead, domain::chain_table_count> committed_heads(

@@ -40,7 +40,7 @@ class PlatformView {
 // What every tenant uses; all of it outlives them.
 struct Services {
   store::Writers* writers = nullptr;
-  const secrets::Keyring* keyring = nullptr;
+  secrets::Keyring* keyring = nullptr;
   const Clock* clock = nullptr;
   asio::thread_pool* pool = nullptr;  // for what blocks
   PlatformView* platform = nullptr;

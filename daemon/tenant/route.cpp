@@ -82,6 +82,10 @@ std::expected<Candidate, Refusal> candidate_of(const Caller& caller,
     if (!credential) {
       if (auto refusal = denied(caller, provider, model)) return std::unexpected(std::move(*refusal));
       const std::string& org = caller.snapshot->root().slug;
+      if (credential.error().code == Code::unavailable) {
+        return std::unexpected(
+            refuse(Cause::no_credential, credential.error().message, path, credential.error().next));
+      }
       const std::string why =
           credential.error().code == Code::no_credential
               ? fmt::format("org {} has no credential for provider {}", org, provider.name)

@@ -7,21 +7,17 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/store/org_config.h"
+#include "daemon/store/revocations.h"
 #include "daemon/telemetry/log.h"
+#include "daemon/tenant/data_keys.h"
 #include "daemon/tenant/state.h"
 
 namespace govctl::tenant {
 namespace {
 
-Result<std::map<std::int64_t, secrets::DataKey>> open_data_keys(const secrets::Keyring& keyring,
-                                                                const domain::OrgConfig& config) {
-  std::map<std::int64_t, secrets::DataKey> keys;
-  for (const auto& row : config.data_keys) {
-    auto key = keyring.unwrap(config.org.id, row.id, row.wrapped);
-    if (!key) return std::unexpected(key.error());
-    keys.emplace(row.id, std::move(*key));
-  }
-  return keys;
+std::unexpected<Error> is_sealed() {
+  return fail(Code::unavailable, "govd is sealed: its master key lies under a passphrase that nobody has given",
+              "govctl secrets unseal");
 }
 
 // What a client whose connection died with the daemon is told of its call when it asks again.
@@ -124,6 +120,11 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
   if (!snapshot) return give_up(snapshot.error());
   const BillingGroupId group = (*snapshot)->config().org.billing_group;
 
+  const std::string revocations = store::revocations_path(services.anchors_dir, id);
+  if (auto ok = store::mend_revocations(revocations, (*snapshot)->config()); !ok) {
+    log::warn("the journal of revoked keys could not be mended", {{log::Field::file, revocations}});
+  }
+
   const Timestamp now = services.clock->now();
   if (auto ok = settle_leftovers(*services.writers, **file, path, group, now); !ok) return give_up(ok.error());
 
@@ -156,6 +157,15 @@ std::shared_ptr<const Snapshot> Tenant::snapshot() const {
   return state_->snapshot;
 }
 
+void Tenant::journal_revocations(const Snapshot& fresh) const {
+  const auto revoked = store::revoked_between(snapshot()->config(), fresh.config(), services_.clock->now());
+  const std::string path = store::revocations_path(services_.anchors_dir, id_);
+  if (auto kept = store::append_revocations(path, revoked); !kept) {
+    // The next start appends what is missing.
+    log::warn("the journal of revoked keys could not be written", {{log::Field::file, path}});
+  }
+}
+
 asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_run) {
   auto next = std::make_shared<std::shared_ptr<const Snapshot>>();
   auto self = shared_from_this();
@@ -174,6 +184,7 @@ asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_r
   auto swap = [self, next](Result<void>& result) {
     if (!result) return;
     const std::shared_ptr<const Snapshot> fresh = *next;
+    self->journal_revocations(*fresh);
     {
       const std::scoped_lock lock(self->state_->mutex);
       self->state_->snapshot = std::move(*next);
@@ -307,6 +318,7 @@ Result<Tenant::Sealed> Tenant::seal(const secrets::Secret& plain, const std::str
                                     const CredentialId& row) const {
   const std::scoped_lock lock(state_->secrets_mutex);
   const auto key = state_->data_keys.find(state_->active_data_key);
+  if (key == state_->data_keys.end() && services_.keyring->sealed()) return is_sealed();
   if (key == state_->data_keys.end()) return fail(Code::internal, "the org has no active data key");
   const secrets::Binding binding{id_, provider, row.bytes, key->first};
   return Sealed{key->first, key->second.seal(plain, binding)};
@@ -326,6 +338,7 @@ Result<std::shared_ptr<const secrets::Secret>> Tenant::credential(const Snapshot
   auto& open = state_->credentials[best->id];
   if (open.secret && open.version == best->version) return open.secret;
   const auto key = state_->data_keys.find(best->data_key_id);
+  if (key == state_->data_keys.end() && services_.keyring->sealed()) return is_sealed();
   if (key == state_->data_keys.end()) return fail(Code::corrupt, "the credential's data key is not there");
   auto secret = key->second.open(best->sealed, {id_, best->provider, best->id.bytes, best->data_key_id});
   if (!secret) return std::unexpected(secret.error());

@@ -200,6 +200,15 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   [[nodiscard]] Result<std::shared_ptr<const secrets::Secret>> credential(const Snapshot& snapshot,
                                                                           std::string_view provider) const;
 
+  // After the keyring was unsealed. corrupt: the data keys are under a master key that is not open.
+  Result<void> open_keys();
+  // A new data key; every credential is encrypted anew under it, and the old ones decrypt only: one
+  // transaction, with the audit row. unavailable: sealed.
+  struct Reencrypted {
+    std::int64_t data_key_id = 0, credentials = 0;
+  };
+  asio::awaitable<Result<Reencrypted>> rotate_data_key(domain::AuditRecord audit, bool dry_run);
+
   // --- one call
   // ------------------------------------------------------------------------------------------------------
   // Takes the call's Idempotency-Key for it (30-ledger.md "One call"). A refusal: another call has it. Looks
@@ -235,6 +244,9 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   struct Settlement;
   Tenant(OrgId id, std::string path, const Services& services);
   asio::awaitable<Result<void>> commit_change(store::Work work, bool dry_run);
+  Result<Reencrypted> reencrypt(store::Transaction& tx, const domain::AuditRecord& audit);
+  // On the writer's thread, after COMMIT, before the snapshot is in force.
+  void journal_revocations(const Snapshot& fresh) const;
   // Under the mutex: decides those who wait, oldest first, after money has come free.
   void wake_waiters();
   // Under the mutex: decides, and applies an admission in the same step. Who needs money that an older one

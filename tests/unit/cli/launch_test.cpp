@@ -74,12 +74,16 @@ TEST_CASE("the log is its owner's alone") {
 }
 
 TEST_CASE("a daemon that systemd started is known by its cgroup") {
-  CHECK(service_command("0::/system.slice/govd.service", "restart") == "sudo systemctl restart govd");
-  CHECK(service_command("0::/user.slice/user-1000.slice/user@1000.service/app.slice/govd.service", "restart") ==
-        "systemctl --user restart govd");
-  CHECK_FALSE(service_command("0::/user.slice/user-1000.slice/session-2.scope", "restart"));
-  CHECK_FALSE(service_command("0::/system.slice/ssh.service", "restart"));
-  CHECK_FALSE(service_command("", "restart"));
+  CHECK(service_of("0::/system.slice/govd.service")->command("restart") ==
+        "sudo systemctl restart govd.service");
+  const auto mine = service_of("0::/user.slice/user-1000.slice/user@1000.service/app.slice/govd.service");
+  REQUIRE(mine);
+  CHECK(mine->command("stop") == "systemctl --user stop govd.service");
+  CHECK(mine->arguments("stop") == std::vector<std::string>{"--user", "stop", "govd.service"});
+  CHECK_FALSE(service_of("0::/user.slice/user-1000.slice/session-2.scope"));
+  CHECK_FALSE(service_of("0::/system.slice/ssh.service"));
+  CHECK_FALSE(service_of("0::/system.slice/govd.socket"));
+  CHECK_FALSE(service_of(""));
   CHECK_FALSE(cgroup_of(getpid()).empty());
 }
 

@@ -73,4 +73,16 @@ Result<Context> read_context(const std::string& file, const std::optional<std::s
   }
 }
 
+std::vector<std::string> context_names(const std::string& file) {
+  std::vector<std::string> names;
+  try {
+    const YAML::Node contexts = YAML::LoadFile(file)["contexts"];
+    if (!contexts || !contexts.IsMap()) return names;
+    for (const auto& pair : contexts) names.push_back(pair.first.as<std::string>());
+  } catch (const YAML::Exception&) {
+    names.clear();
+  }
+  return names;
+}
+
 }  // namespace govctl::cli

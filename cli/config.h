@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/error.h"
 
@@ -21,5 +22,8 @@ struct Context {
 // The context called `name`, or the current one. An absent file is an empty context, unless a name was asked
 // for.
 Result<Context> read_context(const std::string& file, const std::optional<std::string>& name);
+
+// The names of the file's contexts; none when it cannot be read.
+std::vector<std::string> context_names(const std::string& file);
 
 }  // namespace govctl::cli

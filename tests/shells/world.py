@@ -11,9 +11,12 @@ import time
 
 
 class World:
-    def __init__(self, govctl):
+    def __init__(self, govctl, like=None):
+        """`like`: another world whose daemon has stopped; its files are there at the beginning."""
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="govctl-user-", dir="/tmp"))
-        (self.home / "run").mkdir(mode=0o700)
+        if like:
+            shutil.copytree(like.home, self.home, dirs_exist_ok=True)
+        (self.home / "run").mkdir(mode=0o700, exist_ok=True)
         self.env = {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"), "TERM": "dumb",
                     "PATH": f"{pathlib.Path(govctl).resolve().parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
         if mark := os.environ.get("GOVCTL_TESTS_RUN"):
@@ -29,6 +32,18 @@ class World:
     def run(self, *command):
         return subprocess.run(command, env=self.env, cwd=self.home, text=True, capture_output=True,
                               stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+    def types(self, line, answer):
+        """A line given to bash, with a terminal on standard input where `answer` is typed: exit code, output."""
+        typing, terminal = pty.openpty()
+        os.write(typing, answer.encode())
+        try:
+            done = subprocess.run(["bash", "-c", line], env=self.env, cwd=self.home, text=True, timeout=60, check=False,
+                                  stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        finally:
+            os.close(terminal)
+            os.close(typing)
+        return done.returncode, done.stdout
 
     def works(self, *command):
         done = self.run(*command)

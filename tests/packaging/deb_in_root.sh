@@ -3,7 +3,7 @@
 set -euo pipefail
 trap 'echo "line $LINENO failed" >&2; cat /run/govd.log >&2 2>/dev/null' ERR
 agent=demo/dev/tools/hello
-key_file=/home/alice/demo.key
+key_file=/srv/alice/demo.key
 
 # As the units do it: systemd's sockets, the service's user and group, no capabilities, no new privileges.
 start() {
@@ -39,8 +39,8 @@ is() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'" >&2; false; }; }
 case $1 in
   users)
     groupadd --system govctl
-    useradd --create-home --groups govctl alice
-    useradd --create-home mallory
+    useradd --create-home --home-dir /srv/alice --groups govctl alice
+    useradd --no-create-home mallory
     ;;
   first_call)
     bash -c 'exec 3<>/dev/tcp/127.0.0.1/4683' 2>/dev/null && false

@@ -7,6 +7,7 @@ release=$1
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bare=${GOVCTL_DEBROOT:-$root/build/debroot}
 cannot() { printf 'deb_install_test: not run: %s\n' "$1"; exit 77; }
+[ "${GOVCTL_TESTS_MODE:-}" = full ] || cannot "it takes minutes; with GOVCTL_TESTS_MODE=full, or in tests/run.sh --full"
 [ "$(id -u)" -eq 0 ] || cannot "only root can make a Debian in a directory"
 command -v debootstrap >/dev/null || cannot "debootstrap is not installed"
 # Mounts of its own, gone with this script.
@@ -49,7 +50,7 @@ within apt-get -qy satisfy --no-install-recommends "$(dpkg-deb -f "$new" Depends
 # All that is there besides caches, logs and what the kernel shows.
 files() {
   (cd "$x" && find . -path ./proc -prune -o -path ./dev -prune -o -path ./tmp -prune -o -path ./var/cache -prune -o \
-    -path ./var/lib/apt -prune -o -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -print | sort)
+    -path ./srv -prune -o -path ./var/lib/apt -prune -o -path ./var/lib/dpkg -prune -o -path ./var/log -prune -o -print | sort)
 }
 # step NAME: a part of in_root.sh, in a network of its own where port 4683 is free.
 step() {
@@ -59,7 +60,6 @@ step() {
 }
 install() { within apt-get -qy install --no-install-recommends "$1" >"$work/log" 2>&1 || fail "$(cat "$work/log")"; }
 
-files >"$work/before"
 step users
 files >"$work/with_users"
 install /old.deb

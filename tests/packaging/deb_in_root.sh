@@ -15,7 +15,7 @@ start() {
   systemd-tmpfiles --create govctl.conf
   # shellcheck disable=SC2086  # ExecStart is a command line
   systemd-socket-activate "${sockets[@]}" setpriv --reuid "$user" --regid "$group" \
-    --groups "$(getent group govctl | cut -d: -f3)" --bounding-set=-all --inh-caps=-all --no-new-privs \
+    --init-groups --bounding-set=-all --inh-caps=-all --no-new-privs \
     $exec >/run/govd.log 2>&1 &
   echo $! >/run/govd.pid
   for _ in $(seq 200); do [ ! -S /run/govctl/govd.sock ] || break; sleep 0.05; done
@@ -55,10 +55,10 @@ case $1 in
     code=0
     as mallory govctl org list >/dev/null 2>&1 || code=$?
     is $code 4
-    as alice govctl org create demo -q
-    as alice govctl workspace create demo/dev -q
-    as alice govctl group create demo/dev/tools -q
-    as alice govctl agent create $agent -q
+    as alice govctl org create demo -q >/dev/null
+    as alice govctl workspace create demo/dev -q >/dev/null
+    as alice govctl group create demo/dev/tools -q >/dev/null
+    as alice govctl agent create $agent -q >/dev/null
     as alice govctl key create $agent --name first --secret-file $key_file -q >/dev/null
     as alice govctl ledger purchase demo 5000000 -q >/dev/null
     call | grep -q 'This is a mock answer'

@@ -34,7 +34,12 @@ _govctl() {
     :files) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "${word#"$kept"}") ;;
     :directories) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "${word#"$kept"}") ;;
     *)
-      for i in "${answer[@]%%$'\t'*}"; do COMPREPLY+=("${i#"$kept"}"); done
+      for i in "${answer[@]%%$'\t'*}"; do
+        i=${i#"$kept"}
+        # A name is data: what the shell would act on is quoted.
+        [[ $i == *[!a-zA-Z0-9_./:=@%+,-]* ]] && printf -v i %q "$i"
+        COMPREPLY+=("$i")
+      done
       [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
       ;;
   esac

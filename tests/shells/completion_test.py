@@ -32,6 +32,7 @@ COMPLETED = [
     ("govctl pricing import pric", "govctl pricing import prices.json "),
     ("govctl up --state-dir som", "govctl up --state-dir somewhere/"),
 ]
+ODD = "odd $(touch pwned); it's"
 DEAD = ["govctl org get ac", "govctl agent get acme/", "govctl key revoke "]
 
 
@@ -74,6 +75,7 @@ def set_up(world):
                     "provider add local --kind openai --base-url http://127.0.0.1:9/v1 --needs-credential off",
                     "pricing set local llama3:8b --input 0.1 --output 0.1"):
         world.works("govctl", *command.split())
+    world.works("govctl", "pricing", "set", "local", ODD, "--input", "0.1", "--output", "0.1")
     (world.home / "prices.json").touch()
     (world.home / "somewhere").mkdir()
 
@@ -84,6 +86,13 @@ def until_it_is(wanted, look):
     while (got := look()) != wanted and time.monotonic() < deadline:
         time.sleep(0.2)
     return got
+
+
+def run_line(shell, typed):
+    """What the line prints that a tab completes and Enter runs."""
+    shell.send(typed + "\t --jq .model\n")
+    shell.send("printf 'DONE%s\\n' :\n")
+    return shell.until("DONE:")
 
 
 def check(findings, where, what, got, wanted):
@@ -106,6 +115,8 @@ def main():
             for word in ("create", "disable", "enable"):
                 if word not in offered:
                     findings.append(f"{name}: 'govctl agent ' does not offer {word}: {offered!r}")
+            quoted = until_it_is(True, lambda: ODD in run_line(shell, "govctl pricing get local od"))
+            check(findings, name, "a name that the shell would act on, completed and run", quoted, True)
             missing = until_it_is([], lambda: [key for key in keys if key not in shell.listed("govctl key revoke ")])
             check(findings, name, "govctl key revoke , without some keys", missing, [])
         for typed, wanted in COMPLETED:
@@ -115,6 +126,7 @@ def main():
         for typed, wanted in (("govctl key revoke ", sorted(keys)), ("govctl policy list acme/", ["acme/dev", "acme/prod"])):
             check(findings, "fish", typed, until_it_is(wanted, lambda: sorted(fish_completes(world, typed))), wanted)
 
+        check(findings, "a shell", "ran a name", (world.home / "pwned").exists(), False)
         world.works("govctl", "down", "-q")
         for typed in DEAD:
             for name, shell in shells.items():

@@ -8,7 +8,9 @@
 // Read only when the file exists.
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/error.h"
@@ -18,6 +20,12 @@ namespace govctl::cli {
 struct Context {
   std::optional<std::string> socket, token_file, org, output;
 };
+
+struct ContextSetting {
+  std::string_view name, doc;
+  std::optional<std::string> Context::* member;
+};
+std::span<const ContextSetting> context_settings();
 
 // The context called `name`, or the current one. An absent file is an empty context, unless a name was asked
 // for.

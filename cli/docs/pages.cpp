@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli/completion.h"
+#include "cli/config.h"
 #include "cli/docs/roff.h"
 #include "cli/help.h"
 #include "cli/settings.h"
@@ -160,10 +161,7 @@ File config_page() {
   page.item(bold("current-context"), "The context that holds where --context and GOVCTL_CONTEXT name none.");
   page.item(bold("contexts"), "A map from a context's name to its settings:");
   page.raw(".RS\n");
-  page.item(bold("socket"), "The daemon's control socket.");
-  page.item(bold("token-file"), "A file that holds the token to send, mode 0600.");
-  page.item(bold("org"), "The org of paths that start with '/'.");
-  page.item(bold("output"), "The output format: table, wide, json, jsonl, yaml or csv.");
+  for (const auto& setting : context_settings()) page.item(bold(setting.name), fmt::format("{}.", setting.doc));
   page.raw(".RE\n");
   add_topic(page.heading("ENVIRONMENT"), *help_topic("environment"));
   add_topic(page.heading("EXAMPLES"), *help_topic("config"));

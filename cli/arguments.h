@@ -15,7 +15,8 @@
 namespace govctl::cli {
 
 // What a value names: completion offers what there is of it. The word that help shows for the value says it
-// where that word has one meaning (ORG, PATH, AGENT, PROVIDER, FILE …); an ID or a NAME needs it said.
+// where that word has one meaning (ORG, PATH, AGENT, PROVIDER, FILE …); an ID or a NAME needs it said. A word
+// such as on|off is its own list, and of "A,B" the last is completed.
 enum class Names : std::uint8_t {
   by_word,
   nothing,

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "common/money.h"
 #include "common/nearest.h"
@@ -11,15 +13,29 @@
 namespace govctl::cli {
 namespace {
 
-// Every spelling of an option: "-f,--follow" -> "-f", "--follow".
-std::vector<std::string_view> spellings(std::string_view names) {
-  std::vector<std::string_view> found;
-  while (!names.empty()) {
-    const std::size_t comma = names.find(',');
-    found.push_back(names.substr(0, comma));
-    names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
-  }
-  return found;
+struct Word {
+  std::string_view word;
+  Names names;
+};
+// What help's words for a value mean wherever they stand.
+constexpr std::array words_of_names{Word{"ORG", Names::org},
+                                    Word{"ORG/WORKSPACE", Names::workspace},
+                                    Word{"ORG/WORKSPACE/GROUP", Names::group},
+                                    Word{"ORG/WORKSPACE/GROUP/AGENT", Names::agent},
+                                    Word{"AGENT", Names::agent},
+                                    Word{"PATH", Names::path},
+                                    Word{"ID|PATH", Names::path},
+                                    Word{"PROVIDER", Names::provider},
+                                    Word{"MODEL", Names::model},
+                                    Word{"PROVIDER/MODEL", Names::provider_model},
+                                    Word{"KIND", Names::provider_kind},
+                                    Word{"FILE", Names::file},
+                                    Word{"DIR", Names::directory},
+                                    Word{"COMMAND|TOPIC", Names::command}};
+
+Names named_by(std::string_view word) {
+  const auto found = std::ranges::find(words_of_names, word, &Word::word);
+  return found == words_of_names.end() ? Names::nothing : found->names;
 }
 
 Result<void> check_choice(const Arguments::Parameter& parameter, const std::string& value) {
@@ -51,6 +67,16 @@ void declare(CLI::App& app, Arguments::Parameter& parameter) {
 
 }  // namespace
 
+std::vector<std::string_view> spellings(std::string_view names) {
+  std::vector<std::string_view> found;
+  while (!names.empty()) {
+    const std::size_t comma = names.find(',');
+    found.push_back(names.substr(0, comma));
+    names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
+  }
+  return found;
+}
+
 Arguments::Parameter& Arguments::add(std::string_view name, std::string_view doc) {
   auto& parameter = parameters_.emplace_back();
   parameter.name = name;
@@ -59,20 +85,24 @@ Arguments::Parameter& Arguments::add(std::string_view name, std::string_view doc
   return parameter;
 }
 
-void Arguments::positional(std::string_view name, std::string& out, std::string_view doc) {
+void Arguments::positional(std::string_view name, std::string& out, std::string_view doc, Names names) {
   auto& parameter = add(name, doc);
+  parameter.names = names == Names::by_word ? named_by(name) : names;
   parameter.positional = parameter.required = true;
   parameter.text = &out;
 }
 
-void Arguments::positional(std::string_view name, std::optional<std::string>& out, std::string_view doc) {
+void Arguments::positional(std::string_view name, std::optional<std::string>& out, std::string_view doc,
+                           Names names) {
   auto& parameter = add(name, doc);
+  parameter.names = names == Names::by_word ? named_by(name) : names;
   parameter.positional = true;
   parameter.maybe = &out;
 }
 
-void Arguments::rest(std::string_view name, std::vector<std::string>& out, std::string_view doc) {
+void Arguments::rest(std::string_view name, std::vector<std::string>& out, std::string_view doc, Names names) {
   auto& parameter = add(name, doc);
+  parameter.names = names == Names::by_word ? named_by(name) : names;
   parameter.positional = true;
   parameter.many = &out;
 }
@@ -81,14 +111,22 @@ void Arguments::option(std::string_view names, std::string_view value, std::opti
                        std::string_view doc, Choices choices) {
   auto& parameter = add(names, doc);
   parameter.value = value;
+  parameter.names = named_by(value);
   parameter.maybe = &out;
   parameter.choices = std::move(choices);
+}
+
+void Arguments::option(std::string_view names, std::string_view value, std::optional<std::string>& out,
+                       std::string_view doc, Names named) {
+  option(names, value, out, doc);
+  parameters_.back().names = named;
 }
 
 void Arguments::options(std::string_view names, std::string_view value, std::vector<std::string>& out,
                         std::string_view doc) {
   auto& parameter = add(names, doc);
   parameter.value = value;
+  parameter.names = named_by(value);
   parameter.many = &out;
 }
 
@@ -96,6 +134,7 @@ void Arguments::required(std::string_view names, std::string_view value, std::st
                          Choices choices) {
   auto& parameter = add(names, doc);
   parameter.value = value;
+  parameter.names = named_by(value);
   parameter.required = true;
   parameter.text = &out;
   parameter.choices = std::move(choices);
@@ -148,10 +187,68 @@ Result<void> Arguments::parse(const std::vector<std::string>& words) {
   for (const auto& parameter : parameters_) {
     const std::string* value = parameter.text;
     if (parameter.maybe != nullptr && *parameter.maybe) value = &**parameter.maybe;
-    if (value == nullptr) continue;
+    if (value == nullptr || parameter.global) continue;  // resolve_settings() has more to say of those
     if (auto ok = check_choice(parameter, *value); !ok) return ok;
   }
   return {};
+}
+
+const Arguments::Parameter* Arguments::find(std::string_view spelling) const {
+  for (const auto& parameter : parameters_) {
+    const auto names = spellings(parameter.name);
+    if (!parameter.positional && std::ranges::find(names, spelling) != names.end()) return &parameter;
+  }
+  return nullptr;
+}
+
+Arguments::Typed Arguments::typed(const std::vector<std::string>& words) const {
+  Typed typed;
+  std::vector<std::string> plain;
+  for (const auto& word : words) {
+    if (typed.option != nullptr) {
+      typed.given.emplace_back(std::exchange(typed.option, nullptr), word);
+    } else if (typed.options_over || word.size() < 2 || word[0] != '-' || (word[1] >= '0' && word[1] <= '9')) {
+      plain.push_back(word);
+    } else if (word == "--") {
+      typed.options_over = true;
+    } else if (word[1] == '-') {
+      const std::size_t equals = word.find('=');
+      const Parameter* option = find(std::string_view(word).substr(0, equals));
+      if (option == nullptr) continue;
+      if (option->flag != nullptr || equals != std::string::npos) {
+        typed.given.emplace_back(option, equals == std::string::npos ? "" : word.substr(equals + 1));
+      } else {
+        typed.option = option;
+      }
+    } else {
+      // "-qy", "-o", "-ojson", "-qojson"
+      for (std::size_t at = 1; at < word.size(); ++at) {
+        const Parameter* option = find(std::string{'-', word[at]});
+        if (option == nullptr) break;
+        if (option->flag != nullptr) {
+          typed.given.emplace_back(option, "");
+        } else if (at + 1 < word.size()) {
+          typed.given.emplace_back(option, word.substr(at + 1));
+          break;
+        } else {
+          typed.option = option;
+        }
+      }
+    }
+  }
+  std::size_t taken = 0;
+  for (const auto& parameter : parameters_) {
+    if (!parameter.positional) continue;
+    typed.positional = &parameter;
+    if (parameter.many != nullptr) {
+      for (; taken < plain.size(); ++taken) typed.given.emplace_back(&parameter, plain[taken]);
+      return typed;
+    }
+    if (taken == plain.size()) return typed;
+    typed.given.emplace_back(&parameter, plain[taken++]);
+  }
+  typed.positional = nullptr;
+  return typed;
 }
 
 std::string usage_of(const Arguments::Parameter& parameter) {

@@ -13,27 +13,26 @@
 namespace govctl::cli {
 namespace {
 
-struct Setting {
-  std::string_view name;
-  std::optional<std::string> Context::* member;
-};
-constexpr std::array settings{Setting{"socket", &Context::socket}, Setting{"token-file", &Context::token_file},
-                              Setting{"org", &Context::org}, Setting{"output", &Context::output}};
+constexpr std::array settings{
+    ContextSetting{"socket", "The daemon's control socket", &Context::socket},
+    ContextSetting{"token-file", "A file that holds the token to send", &Context::token_file},
+    ContextSetting{"org", "The org of paths that start with '/'", &Context::org},
+    ContextSetting{"output", "The output format: table, wide, json, jsonl, yaml or csv", &Context::output}};
 
 Result<Context> context_of(const std::string& file, const std::string& name, const YAML::Node& node) {
   if (!node.IsMap()) return fail(Code::invalid, fmt::format("{}: context '{}' must be a map", file, name));
   Context context;
   for (const auto& pair : node) {
     const auto key = pair.first.as<std::string>();
-    const Setting* found = nullptr;
+    const ContextSetting* found = nullptr;
     for (const auto& setting : settings) {
       if (setting.name == key) found = &setting;
     }
     if (found == nullptr) {
-      return fail(
-          Code::invalid,
-          fmt::format("{}: context '{}' has an unknown setting '{}'; known are socket, token-file, org, output",
-                      file, name, key));
+      std::vector<std::string_view> known;
+      for (const auto& setting : settings) known.push_back(setting.name);
+      return fail(Code::invalid, fmt::format("{}: context '{}' has an unknown setting '{}'; known are {}", file,
+                                             name, key, fmt::join(known, ", ")));
     }
     context.*(found->member) = pair.second.as<std::string>();
   }
@@ -60,6 +59,8 @@ Result<Context> find(const std::string& file, const std::optional<std::string>& 
 
 }  // namespace
 
+std::span<const ContextSetting> context_settings() { return settings; }
+
 Result<Context> read_context(const std::string& file, const std::optional<std::string>& name) {
   if (access(file.c_str(), F_OK) != 0) {
     if (!name) return Context{};
@@ -71,6 +72,18 @@ Result<Context> read_context(const std::string& file, const std::optional<std::s
   } catch (const YAML::Exception& error) {
     return fail(Code::invalid, fmt::format("{} cannot be read: {}", file, error.what()), "govctl help config");
   }
+}
+
+std::vector<std::string> context_names(const std::string& file) {
+  std::vector<std::string> names;
+  try {
+    const YAML::Node contexts = YAML::LoadFile(file)["contexts"];
+    if (!contexts || !contexts.IsMap()) return names;
+    for (const auto& pair : contexts) names.push_back(pair.first.as<std::string>());
+  } catch (const YAML::Exception&) {
+    names.clear();
+  }
+  return names;
 }
 
 }  // namespace govctl::cli

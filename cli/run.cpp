@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "cli/completion.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -18,14 +19,6 @@ namespace govctl::cli {
 namespace {
 
 using Words = std::vector<std::string>;
-
-// A command line taken apart: which command, and what is left for it.
-struct Line {
-  const Noun* noun = nullptr;
-  const Command* command = nullptr;
-  bool help = false;
-  Words rest;
-};
 
 struct Synonym {
   std::string_view said, meant;
@@ -82,7 +75,8 @@ Error unknown_verb(const Noun& noun, std::string_view word) {
           close.empty() ? next : fmt::format("govctl help {} {}", noun.name, close), ""};
 }
 
-// Finds noun and verb; the options of every command may stand before and between them.
+}  // namespace
+
 Result<Line> take_apart(const Words& words) {
   Line line;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -122,6 +116,8 @@ Result<Line> take_apart(const Words& words) {
   }
   return line;
 }
+
+namespace {
 
 std::string help_page(const Line& line) {
   if (line.noun == nullptr) return help_top();
@@ -216,6 +212,9 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
 }  // namespace
 
 int run(const Words& words, Terminal& terminal) {
+  if (!words.empty() && words[0] == complete_word) {
+    return print(terminal, completion_lines({words.begin() + 1, words.end()}, terminal), 0);
+  }
   const auto line = take_apart(words);
   if (!line) return report(terminal, line.error(), "", wants_json(words, terminal), nullptr);
   if (line->help || line->noun == nullptr) return print(terminal, help_page(*line), 0);

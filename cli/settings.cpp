@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -15,26 +16,6 @@
 namespace govctl::cli {
 namespace {
 
-using G = GlobalFlags;
-constexpr std::array options{
-    GlobalOption{"-o,--format", "FORMAT", "table, wide, json, jsonl, yaml or csv", &G::output, nullptr},
-    GlobalOption{"--jq", "EXPR", "Run the JSON answer through a jq expression; strings print raw", &G::jq,
-                 nullptr},
-    GlobalOption{"-q,--quiet", "", "Print ids or paths only, and no notes", nullptr, &G::quiet},
-    GlobalOption{"--no-headers", "", "No header line in tables and CSV", nullptr, &G::no_headers},
-    GlobalOption{"--color", "WHEN", "auto, always or never (NO_COLOR is honoured)", &G::color, nullptr},
-    GlobalOption{"-y,--yes", "", "Do not ask before deleting or revoking", nullptr, &G::yes},
-    GlobalOption{"-n,--dry-run", "", "The daemon checks the change and answers, but keeps nothing", nullptr,
-                 &G::dry_run},
-    GlobalOption{"--no-input", "", "Never ask anything", nullptr, &G::no_input},
-    GlobalOption{"--context", "NAME", "The context of config.yaml to use", &G::context, nullptr},
-    GlobalOption{"--socket", "PATH", "The daemon's control socket", &G::socket, nullptr},
-    GlobalOption{"--timeout", "T", "How long to wait for the daemon: 5s, 2m (default 60s)", &G::timeout,
-                 nullptr},
-    GlobalOption{"-v,--verbose", "", "Say on stderr what is sent and how long it took", nullptr, &G::verbose},
-    GlobalOption{"--print-curl", "", "Print each request on stderr as a curl command", nullptr, &G::print_curl},
-};
-
 struct FormatWord {
   std::string_view word;
   Format format;
@@ -43,18 +24,46 @@ constexpr std::array formats{FormatWord{"table", Format::table}, FormatWord{"wid
                              FormatWord{"json", Format::json},   FormatWord{"jsonl", Format::jsonl},
                              FormatWord{"yaml", Format::yaml},   FormatWord{"csv", Format::csv}};
 
+constexpr auto format_words = [] {
+  std::array<std::string_view, formats.size()> words{};
+  std::ranges::transform(formats, words.begin(), &FormatWord::word);
+  return words;
+}();
+constexpr std::array<std::string_view, 3> color_words{"auto", "always", "never"};
+
+using G = GlobalFlags;
+constexpr std::array options{
+    GlobalOption{"-o,--format", "FORMAT", "table, wide, json, jsonl, yaml or csv", &G::output, nullptr,
+                 format_words},
+    GlobalOption{"--jq", "EXPR", "Run the JSON answer through a jq expression; strings print raw", &G::jq,
+                 nullptr},
+    GlobalOption{"-q,--quiet", "", "Print ids or paths only, and no notes", nullptr, &G::quiet},
+    GlobalOption{"--no-headers", "", "No header line in tables and CSV", nullptr, &G::no_headers},
+    GlobalOption{"--color", "WHEN", "auto, always or never (NO_COLOR is honoured)", &G::color, nullptr,
+                 color_words},
+    GlobalOption{"-y,--yes", "", "Do not ask before deleting or revoking", nullptr, &G::yes},
+    GlobalOption{"-n,--dry-run", "", "The daemon checks the change and answers, but keeps nothing", nullptr,
+                 &G::dry_run},
+    GlobalOption{"--no-input", "", "Never ask anything", nullptr, &G::no_input},
+    GlobalOption{
+        "--context", "NAME", "The context of config.yaml to use", &G::context, nullptr, {}, Names::context},
+    GlobalOption{"--socket", "FILE", "The daemon's control socket", &G::socket, nullptr},
+    GlobalOption{"--timeout", "T", "How long to wait for the daemon: 5s, 2m (default 60s)", &G::timeout,
+                 nullptr},
+    GlobalOption{"-v,--verbose", "", "Say on stderr what is sent and how long it took", nullptr, &G::verbose},
+    GlobalOption{"--print-curl", "", "Print each request on stderr as a curl command", nullptr, &G::print_curl},
+};
+
 Result<Format> parse_format(std::string_view word) {
-  std::vector<std::string_view> words;
   for (const auto& row : formats) {
     if (row.word == word) return row.format;
-    words.push_back(row.word);
   }
-  const std::string_view close = nearest(word, words);
-  return fail(
-      Code::invalid,
-      fmt::format("'{}' is no output format; use one of {}{}", word.substr(0, 40), fmt::join(words, ", "),
-                  close.empty() ? "" : fmt::format("; did you mean '{}'?", close)),
-      "govctl help output");
+  const std::string_view close = nearest(word, {format_words.begin(), format_words.end()});
+  return fail(Code::invalid,
+              fmt::format("'{}' is no output format; use one of {}{}", word.substr(0, 40),
+                          fmt::join(format_words, ", "),
+                          close.empty() ? "" : fmt::format("; did you mean '{}'?", close)),
+              "govctl help output");
 }
 
 Result<std::string> read_token(const std::string& file) {
@@ -91,7 +100,8 @@ Result<void> resolve_color(const GlobalFlags& flags, const Terminal& terminal, S
     settings.color_out = terminal.out_is_tty && !plain;
     settings.color_err = terminal.err_is_tty && !plain;
   } else if (when != "never") {
-    return fail(Code::invalid, fmt::format("--color: '{}' is none of auto, always, never", when.substr(0, 40)));
+    return fail(Code::invalid,
+                fmt::format("--color: '{}' is none of {}", when.substr(0, 40), fmt::join(color_words, ", ")));
   }
   return {};
 }
@@ -118,8 +128,11 @@ const GlobalOption* global_option(std::string_view word) {
 void declare_globals(Arguments& arguments, GlobalFlags& flags) {
   arguments.globals_from_here();
   for (const auto& option : options) {
-    if (option.text != nullptr) {
-      arguments.option(option.names, option.value, flags.*(option.text), option.doc);
+    if (option.text != nullptr && option.named != Names::by_word) {
+      arguments.option(option.names, option.value, flags.*(option.text), option.doc, option.named);
+    } else if (option.text != nullptr) {
+      arguments.option(option.names, option.value, flags.*(option.text), option.doc,
+                       {option.choices.begin(), option.choices.end()});
     } else {
       arguments.flag(option.names, flags.*(option.flag), option.doc);
     }

@@ -29,6 +29,8 @@ struct GlobalOption {
   std::string_view names, value, doc;
   std::optional<std::string> GlobalFlags::* text;
   bool GlobalFlags::* flag;
+  std::span<const std::string_view> choices{};
+  Names named = Names::by_word;
 };
 std::span<const GlobalOption> global_options();
 // The row that `word` ("-o", "--format", "--format=json", "-ojson") spells, or null.

@@ -40,6 +40,7 @@ std::span<const Noun> tree() {
       Noun{"usage", "Calls and what they cost", "Look", usage_commands()},
       Noun{"explain", "Why a call was refused, or what it cost", "Look", explain_command()},
       Noun{"audit", "Who changed what", "Look", audit_commands()},
+      Noun{"completion", "A script that completes govctl's commands in a shell", "More", completion_command()},
       Noun{"version", "Versions of govctl and of the daemon", "More", version_command()},
       Noun{"help", "Help on a command or a topic", "More", help_command()},
   };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -140,9 +141,21 @@ Result<std::string> listen_gateway(const DaemonOptions& options, http::Server& s
   return fmt::format("http://127.0.0.1:{}", *port);
 }
 
-// Sockets that systemd handed over. True for what there was.
+// Where a socket that was handed over is reached; empty for one that is neither IPv4 nor IPv6.
+std::string url_of_socket(int fd) {
+  sockaddr_storage seen{};
+  socklen_t size = sizeof(seen);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&seen), &size) != 0) return {};
+  if (seen.ss_family == AF_INET6) {
+    return fmt::format("http://[::1]:{}", ntohs(reinterpret_cast<const sockaddr_in6&>(seen).sin6_port));
+  }
+  if (seen.ss_family != AF_INET) return {};
+  return fmt::format("http://127.0.0.1:{}", ntohs(reinterpret_cast<const sockaddr_in&>(seen).sin_port));
+}
+
+// Sockets that systemd handed over.
 struct Activated {
-  bool gateway = false;
+  std::string gateway_url;  // of the first of the gateway's, or empty
   bool control = false;
 };
 Result<Activated> adopt_sockets(http::Server& gateway, http::Server& control) {
@@ -152,7 +165,11 @@ Result<Activated> adopt_sockets(http::Server& gateway, http::Server& control) {
     const bool local = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
     auto ok = (local ? control : gateway).adopt(fd);
     if (!ok) return std::unexpected(ok.error());
-    (local ? activated.control : activated.gateway) = true;
+    if (local) {
+      activated.control = true;
+    } else if (activated.gateway_url.empty()) {
+      activated.gateway_url = url_of_socket(fd);
+    }
   }
   return activated;
 }
@@ -309,12 +326,11 @@ Result<void> run_daemon(const DaemonOptions& options) {
 
   auto activated = adopt_sockets(gateway_server, control_server);
   if (!activated) return std::unexpected(activated.error());
-  if (!activated->gateway) {
+  gateway_url = activated->gateway_url;
+  if (gateway_url.empty()) {
     auto url = listen_gateway(options, gateway_server, writers, registry.catalog(), catalog_path);
     if (!url) return std::unexpected(url.error());
     gateway_url = *url;
-  } else {
-    gateway_url = fmt::format("http://127.0.0.1:{}", default_port);
   }
   if (!activated->control) {
     const std::string directory = std::filesystem::path(options.socket).parent_path();

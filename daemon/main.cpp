@@ -53,7 +53,7 @@ int run(int argc, char** argv) {
   app.add_option("--socket", options.socket, "The control socket");
   app.add_option("--listen", listen, "ADDRESS:PORT of the gateway; repeat for more (default 127.0.0.1:4683)");
   app.add_option("--log-file", options.log_file, "Default: stderr");
-  app.add_option("--log-level", level)
+  app.add_option("--log-level", level, "How much it logs")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Network threads (default: one a core)")

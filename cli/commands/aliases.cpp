@@ -19,7 +19,7 @@ struct Which {
   std::string org, name;
   void declare(Arguments& a) {
     a.positional("ORG", org, "The org whose agents use the name");
-    a.positional("NAME", name, "What agents call the model");
+    a.positional("NAME", name, "What agents call the model", Names::alias);
   }
   [[nodiscard]] Result<std::string> url(const Session& s) const {
     auto slug = s.org(org);

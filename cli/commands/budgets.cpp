@@ -45,7 +45,7 @@ Action set(Arguments& a) {
   a.option("--limit-usd", "USD", in->limit_usd, "Dollars: 50 or 0.25");
   a.option("--auto-disable", "on|off", in->auto_disable,
            "on: once it is spent its agents show as BUDGET_EXHAUSTED", {"on", "off"});
-  a.option("--key", "ID", in->key, "It hangs on this key of the agent PATH");
+  a.option("--key", "ID", in->key, "It hangs on this key of the agent PATH", Names::key);
   return [in](Session& s) -> Result<Answer> {
     auto path = any_path(s, in->path);
     if (!path) return std::unexpected(path.error());

@@ -66,7 +66,7 @@ struct One {
   std::string org, id;
   void declare(Arguments& a) {
     a.positional("ORG", org, "Slug or id");
-    a.positional("ID", id, "The credential's id");
+    a.positional("ID", id, "The credential's id", Names::credential);
   }
   [[nodiscard]] Result<std::string> url(const Session& s) const {
     auto path = s.org(org);

@@ -101,7 +101,7 @@ Action list(Arguments& a) {
 
 Action get(Arguments& a) {
   auto id = std::make_shared<std::string>();
-  a.positional("ID", *id, "The key's id");
+  a.positional("ID", *id, "The key's id", Names::key);
   return [id](Session& s) -> Result<Answer> { return answer(s.get("/keys/" + segment(*id)), &view); };
 }
 
@@ -111,7 +111,7 @@ Action rotate(Arguments& a) {
     std::optional<std::string> grace, file;
   };
   auto in = std::make_shared<Input>();
-  a.positional("ID", in->id, "The key's id");
+  a.positional("ID", in->id, "The key's id", Names::key);
   a.option("--grace", "D", in->grace,
            "The old key works for this long beside the new one: 1h (default: not at all)");
   a.option("--secret-file", "FILE", in->file, "Write the new key there (mode 0600) and do not print it");
@@ -129,7 +129,7 @@ Action revoke(Arguments& a) {
     std::optional<std::string> reason;
   };
   auto in = std::make_shared<Input>();
-  a.positional("ID", in->id, "The key's id");
+  a.positional("ID", in->id, "The key's id", Names::key);
   a.option("--reason", "TEXT", in->reason, "Why; kept with the key and in the audit log");
   return [in](Session& s) -> Result<Answer> {
     if (auto sure = s.confirm(fmt::format("revoke the key {}", in->id)); !sure) {

@@ -33,11 +33,14 @@ enum class Kind { names, number, truth, text };
 struct Rule {
   std::string_view option, value, field, doc;
   Kind kind;
+  Names names = Names::nothing;
 };
 constexpr std::array rules{
-    Rule{"--allow-models", "A,B", "allow_models", "Only models that match one of these patterns", Kind::names},
-    Rule{"--deny-models", "A,B", "deny_models", "No model that matches one of these patterns", Kind::names},
-    Rule{"--providers", "A,B", "providers", "Only these providers", Kind::names},
+    Rule{"--allow-models", "A,B", "allow_models", "Only models that match one of these patterns", Kind::names,
+         Names::model},
+    Rule{"--deny-models", "A,B", "deny_models", "No model that matches one of these patterns", Kind::names,
+         Names::model},
+    Rule{"--providers", "A,B", "providers", "Only these providers", Kind::names, Names::provider},
     Rule{"--costly", "A,B", "costly", "Costly request features that are allowed", Kind::names},
     Rule{"--max-input-tokens", "N", "max_input_tokens", "Longest input of a call", Kind::number},
     Rule{"--max-output-tokens", "N", "max_output_tokens", "Longest output of a call", Kind::number},
@@ -87,9 +90,10 @@ Action set(Arguments& a) {
   auto in = std::make_shared<Input>();
   a.positional("PATH", in->path, "What it hangs on; it holds for all below");
   a.option("--name", "TEXT", in->name, "Which of the path's policies (default: \"default\")");
-  a.option("--key", "ID", in->key, "It hangs on this key of the agent PATH");
+  a.option("--key", "ID", in->key, "It hangs on this key of the agent PATH", Names::key);
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    a.option(rules[i].option, rules[i].value, in->values[i], std::string(rules[i].doc) + "; none: no rule");
+    a.option(rules[i].option, rules[i].value, in->values[i], std::string(rules[i].doc) + "; none: no rule",
+             rules[i].names);
   }
   return [in](Session& s) -> Result<Answer> {
     auto path = any_path(s, in->path);
@@ -166,7 +170,7 @@ Action effective(Arguments& a) {
   };
   auto in = std::make_shared<Input>();
   a.positional("PATH", in->path, "Usually an agent's");
-  a.option("--key", "ID", in->key, "With the rules of this key too");
+  a.option("--key", "ID", in->key, "With the rules of this key too", Names::key);
   return [in](Session& s) -> Result<Answer> {
     auto path = any_path(s, in->path);
     if (!path) return std::unexpected(path.error());

@@ -35,8 +35,8 @@ Action list(Arguments& a) {
     Paging paging;
   };
   auto in = std::make_shared<Input>();
-  a.option("--provider", "NAME", in->provider, "Only this provider's");
-  a.option("--model", "NAME", in->model, "Only this model's");
+  a.option("--provider", "NAME", in->provider, "Only this provider's", Names::provider);
+  a.option("--model", "NAME", in->model, "Only this model's", Names::model);
   in->paging.declare(a);
   return [in](Session& s) -> Result<Answer> {
     Query query;

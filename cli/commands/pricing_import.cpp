@@ -24,7 +24,7 @@ struct Input {
   void declare(Arguments& a) {
     a.positional("FILE", file, "The price table: a file, or - for standard input");
     a.option("--from", "FORMAT", format, "What the file is", {"auto", "litellm", "models.dev"});
-    a.option("--provider", "NAME", provider, "Only this provider's models");
+    a.option("--provider", "NAME", provider, "Only this provider's models", Names::provider);
     a.flag("--replace", replace, "Prices that were set by hand too");
   }
 };

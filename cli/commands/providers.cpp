@@ -95,7 +95,7 @@ Action create(Arguments& a) {
   };
   auto in = std::make_shared<Input>();
   a.positional("NAME", in->name, "What it is called in model names and credentials");
-  a.required("--kind", "K", in->kind, "The wire format it speaks: openai, anthropic, …");
+  a.required("--kind", "KIND", in->kind, "The wire format it speaks: openai, anthropic, …");
   a.required("--base-url", "URL", in->base_url, "Where it is: https://…/v1, or http:// on this machine");
   in->declare(a);
   return [in](Session& s) -> Result<Answer> {
@@ -113,7 +113,7 @@ Action list(Arguments& a) {
 
 Action get(Arguments& a) {
   auto name = std::make_shared<std::string>();
-  a.positional("NAME", *name, "The provider's name");
+  a.positional("NAME", *name, "The provider's name", Names::provider);
   return [name](Session& s) -> Result<Answer> { return answer(s.get(url(*name)), &view); };
 }
 
@@ -123,7 +123,7 @@ Action set(Arguments& a) {
     std::optional<std::string> base_url, if_version;
   };
   auto in = std::make_shared<Input>();
-  a.positional("NAME", in->name, "The provider's name");
+  a.positional("NAME", in->name, "The provider's name", Names::provider);
   a.option("--base-url", "URL", in->base_url, "Where it is: https://…/v1, or http:// on this machine");
   in->declare(a);
   a.option("--if-version", "N", in->if_version, "Only if nobody has changed it since version N");
@@ -138,7 +138,7 @@ Action set(Arguments& a) {
 
 Action remove(Arguments& a) {
   auto name = std::make_shared<std::string>();
-  a.positional("NAME", *name, "The provider's name");
+  a.positional("NAME", *name, "The provider's name", Names::provider);
   return [name](Session& s) -> Result<Answer> {
     if (auto sure = s.confirm(fmt::format("delete the provider {}", *name)); !sure) {
       return std::unexpected(sure.error());
@@ -165,9 +165,9 @@ Action test(Arguments& a) {
     std::optional<std::string> org, model;
   };
   auto in = std::make_shared<Input>();
-  a.positional("NAME", in->name, "The provider's name");
+  a.positional("NAME", in->name, "The provider's name", Names::provider);
   a.option("--org", "ORG", in->org, "Whose credential, when several orgs have one");
-  a.option("--model", "M", in->model, "That the provider has this model, too");
+  a.option("--model", "M", in->model, "That the provider has this model, too", Names::model);
   return [in](Session& s) -> Result<Answer> {
     Json body = Json::object();
     if (in->org) body["org"] = *in->org;
@@ -185,7 +185,7 @@ Action models(Arguments& a) {
     Paging paging;
   };
   auto in = std::make_shared<Input>();
-  a.positional("NAME", in->name, "The provider's name");
+  a.positional("NAME", in->name, "The provider's name", Names::provider);
   a.option("--org", "ORG", in->org, "Whose credential, when several orgs have one");
   in->paging.declare(a);
   return [in](Session& s) -> Result<Answer> {

@@ -124,7 +124,7 @@ Action create(Arguments& a) {
     std::optional<std::string> name, description;
   };
   auto in = std::make_shared<Input>();
-  a.positional(kind.shape, in->path, "Its path");
+  a.positional(kind.shape, in->path, "Its path", Names::new_unit);
   a.option("--name", "TEXT", in->name, "What it is called (default: the last part of the path)");
   a.option("--description", "TEXT", in->description, "What it is for");
   return [in](Session& s) -> Result<Answer> {

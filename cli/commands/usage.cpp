@@ -79,7 +79,7 @@ Action history(Arguments& a) {
   a.positional("PATH", in->path, "An org, or a workspace, group or agent in it");
   a.option("--status", "S", in->status, "Only these",
            {"SUCCESS", "ERROR", "POLICY_BLOCKED", "BUDGET_EXCEEDED"});
-  a.option("--model", "NAME", in->model, "Only calls of this model");
+  a.option("--model", "NAME", in->model, "Only calls of this model", Names::model);
   in->origin.declare(a);
   a.option("--since", "TIME", in->since, "From then on: 24h, 7d, 2026-11-21T09:30:00Z");
   a.option("--until", "TIME", in->until, "Before then");

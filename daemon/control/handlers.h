@@ -73,6 +73,7 @@ Answer delete_agent(Request& request);
 // keys.cpp
 Answer create_key(Request& request);
 Answer list_keys(Request& request);
+Answer list_all_keys(Request& request);
 Answer get_key(Request& request);
 Answer get_agent_key(Request& request);
 Answer change_key(Request& request);

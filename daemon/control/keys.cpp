@@ -141,6 +141,26 @@ Answer list_keys(Request& request) {
   co_return reply(*page);
 }
 
+Answer list_all_keys(Request& request) {
+  std::vector<api::Key> keys;
+  const auto add = [&](const tenant::Snapshot& snapshot, const tenant::Node* top) {
+    for (const auto& node : snapshot.nodes()) {
+      if (node.level != Level::key || (top != nullptr && !below(snapshot, node, *top))) continue;
+      keys.push_back(shown(snapshot.key(node), node.path, request.now));
+    }
+  };
+  if (const auto path = request.asked("path")) {
+    auto at = find_node(request, *path);
+    if (!at) co_return std::unexpected(at.error());
+    add(*at->snapshot, at->node);
+  } else {
+    for (const auto& tenant : visible_tenants(request)) add(*tenant->snapshot(), nullptr);
+  }
+  auto page = page_of(request, std::move(keys), [](const api::Key& key) { return key.id; });
+  if (!page) co_return std::unexpected(page.error());
+  co_return reply(*page);
+}
+
 Answer get_key(Request& request) {
   auto at = find_key(request, request.parameter(0));
   if (!at) co_return std::unexpected(at.error());

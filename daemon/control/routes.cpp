@@ -124,6 +124,8 @@ constexpr std::array table{
           of<api::Key>, 200, Shape::object, Names{"reason"}},
     Route{"POST", "/agents/{id}/keys/{key_id}/rotate", Needs(keys_write), rotate_key,
           "Make a key that takes over from this one", of<api::KeyRotate>, of<api::Key>, 201},
+    Route{"GET", "/keys", Needs(keys_read), list_all_keys, "Keys on a path and below, or all", nullptr,
+          list_of<api::Key>, 200, Shape::list, Names{"path"}},
     Route{"GET", "/keys/{key_id}", Needs(keys_read), get_key, "One key, to find its agent", nullptr,
           of<api::Key>},
     Route{"POST", "/orgs/{org}/credentials", Needs(credentials_write), create_credential,

@@ -137,3 +137,26 @@ TEST_CASE("a key works from the very next call, for its own agent alone", "[keys
   }
   for (const Json& event : k.daemon.events("acme")) CHECK(event["agent"] == "acme/prod/sales/quote");
 }
+
+TEST_CASE("keys are listed for a path and all below it, or for all orgs", "[keys]") {
+  Keys k;
+  k.daemon.make_agent("acme/prod/support/other");
+  k.daemon.make_org("beta");
+  k.daemon.make_agent("beta/dev/tools/writer");
+  const Key other = k.daemon.make_key("acme/prod/support/other");
+  const Key far = k.daemon.make_key("beta/dev/tools/writer");
+  const auto ids = [&](const std::string& target) {
+    std::vector<std::string> found;
+    for (const auto& key : k.daemon.get(target)["items"]) {
+      CHECK(key["key"].is_null());
+      found.push_back(key["id"]);
+    }
+    return found;
+  };
+  using Ids = std::vector<std::string>;
+  CHECK(ids("/keys") == Ids{k.key.id, other.id, far.id});
+  CHECK(ids("/keys?path=acme") == Ids{k.key.id, other.id});
+  CHECK(ids("/keys?path=" + percent("acme/prod/support/other")) == Ids{other.id});
+  CHECK(k.daemon.get("/keys?limit=1")["total"] == 3);
+  k.daemon.expect(404, "GET", "/keys?path=gamma");
+}

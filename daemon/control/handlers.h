@@ -116,6 +116,11 @@ Answer refund_call(Request& request);
 Answer list_ledger(Request& request);
 Answer export_ledger(Request& request);
 Answer verify(Request& request);
+// explain.cpp
+Answer explain_call(Request& request);
+Answer get_verdict(Request& request);
+// outlook.cpp
+Answer explain_budgets(Request& request);
 // usage.cpp
 Answer list_usage(Request& request);
 Answer get_usage(Request& request);

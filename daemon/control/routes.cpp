@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/api/explain.h"
 #include "common/api/keys.h"
 #include "common/api/ledger.h"
 #include "common/api/orgs.h"
@@ -131,6 +132,9 @@ constexpr std::array table{
     Route{"GET", "/policies/effective", Needs(policies_read), get_effective_policy,
           "What the policies on the way to a path merge to", nullptr, of<api::EffectivePolicy>, 200,
           Shape::object, Names{"path", "key_id"}},
+    Route{"GET", "/can-i", Needs(policies_read), get_verdict,
+          "Whether a call of an agent would pass now; it is not made", nullptr, of<api::Verdict>, 200,
+          Shape::object, Names{"agent", "model", "key_id", "input_tokens", "max_tokens"}},
     Route{"GET", "/policies/{id}", Needs(policies_read), get_policy, "One policy", nullptr, of<api::Policy>},
     Route{"PATCH", "/policies/{id}", Needs(policies_write), change_policy,
           "Change a policy; null clears a rule", of<api::PolicyPatch>, of<api::Policy>, 200, Shape::versioned},
@@ -140,6 +144,9 @@ constexpr std::array table{
           of<api::BudgetCreate>, of<api::Budget>, 201},
     Route{"GET", "/budgets", Needs(budgets_read), list_budgets, "Budgets on a path and below, or all", nullptr,
           list_of<api::Budget>, 200, Shape::list, Names{"path"}},
+    Route{"GET", "/budgets/explain", Needs(budgets_read), explain_budgets,
+          "What limits a path, how fast it is used up, and when it is gone", nullptr,
+          list_of<api::BudgetOutlook>, 200, Shape::list, Names{"path"}},
     Route{"GET", "/budgets/{id}", Needs(budgets_read), get_budget, "One budget with what is spent and held",
           nullptr, of<api::Budget>},
     Route{"PATCH", "/budgets/{id}", Needs(budgets_write), change_budget, "Change a budget",
@@ -206,6 +213,8 @@ constexpr std::array table{
           Names{"path", "status", "model", "session", "tag", "since", "until"}},
     Route{"GET", "/usage/request/{request_id}", Needs(analytics_read), get_usage, "One call", nullptr,
           of<api::UsageEvent>},
+    Route{"GET", "/usage/request/{request_id}/explanation", Needs(analytics_read), explain_call,
+          "Why a call was refused or passed, and what would change that", nullptr, of<api::Explanation>},
     Route{"GET", "/usage/burn-rate/{group_id}", Needs(analytics_read), get_burn_rate,
           "Credits of the last 24 hours and 7 days", nullptr, of<api::BurnRate>, 200, Shape::object,
           Names{"path"}},

@@ -25,6 +25,8 @@ Result<void> insert_event(Transaction& tx, const domain::UsageEvent& event);
 // integer.
 std::int64_t rules_id_of(std::string_view rules);
 Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rules);
+// Empty when there are none.
+Result<std::string> find_rules(Connection& connection, std::int64_t id);
 
 Result<std::vector<domain::Reservation>> open_reservations(Connection& connection);
 

@@ -139,7 +139,7 @@ Action explain(Arguments& a) {
   };
   auto in = std::make_shared<Input>();
   a.positional("PATH", in->path, "What spends: the budgets above and below it count");
-  in->paging.declare(a);
+  in->paging.declare(a, Paging::Times::none);
   return [in](Session& s) -> Result<Answer> {
     auto path = any_path(s, in->path);
     if (!path) return std::unexpected(path.error());

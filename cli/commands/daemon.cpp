@@ -127,6 +127,10 @@ Action up(Arguments& a) {
     } else if (!not_there(status.error())) {
       return std::unexpected(status.error());
     }
+    if (s.settings().dry_run) {
+      s.note("dry run: govd would be started");
+      return Answer{};
+    }
     auto paths = user_paths();
     if (!paths) return std::unexpected(paths.error());
     const std::string state_dir = in->state_dir ? absolute(*in->state_dir) : paths->state_dir;
@@ -191,6 +195,10 @@ Action down(Arguments& a) {
       return Answer{};
     }
     if (!status) return std::unexpected(status.error());
+    if (s.settings().dry_run) {
+      s.note(fmt::format("dry run: govd (process {}) would be stopped", status->value("pid", std::int64_t{0})));
+      return Answer{};
+    }
     if (auto stopped = stop(s, *status, *drain); !stopped) return std::unexpected(stopped.error());
     s.note("govd has stopped");
     return Answer{};
@@ -206,6 +214,10 @@ Action restart(Arguments& a) {
     const auto pid = static_cast<pid_t>(status->value("pid", std::int64_t{0}));
     if (auto command = service_command(cgroup_of(pid), "restart")) {
       return fail(Code::conflict, "this daemon is systemd's, which starts it again by its own rules", *command);
+    }
+    if (s.settings().dry_run) {
+      s.note(fmt::format("dry run: govd (process {}) would be stopped and started again", pid));
+      return Answer{};
     }
     const auto arguments = arguments_of(pid);
     const auto state_dir = status->value("state_dir", std::string());

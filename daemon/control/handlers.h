@@ -35,6 +35,7 @@ Answer get_org(Request& request);
 Answer change_org(Request& request);
 Answer delete_org(Request& request);
 Answer undelete_org(Request& request);
+Answer purge_org(Request& request);
 Answer get_balance(Request& request);
 // billing_groups.cpp
 Answer create_billing_group(Request& request);
@@ -130,5 +131,8 @@ Answer list_top(Request& request);
 // audit.cpp
 Answer list_org_audit(Request& request);
 Answer list_platform_audit(Request& request);
+// anchors.cpp
+Answer anchor_org(Request& request);
+Answer anchor_platform(Request& request);
 
 }  // namespace govctl::control

@@ -114,7 +114,7 @@ struct UsageSum {
   Cost cost;
 };
 // Sorted by credits, most first. Calls are events with a charge or SUCCESS/ERROR status. `tag` names the tag to
-// go by.
+// go by; without it each tag=value has a sum, and a call counts in each of its own.
 Result<std::vector<UsageSum>> sum_usage(Connection& connection, UsageBy by, const UsageFilter& filter,
                                         std::int64_t limit, const std::string& tag = {});
 

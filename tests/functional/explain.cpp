@@ -151,6 +151,10 @@ TEST_CASE("a balance, a key's limit, a rate and a frozen path name their command
 
   t.works({"freeze", "acme/prod"});
   t.mended_by(request("mock-model", 50), 403, 1);
+  t.works({"workspace", "set", "acme/prod", "--active", "off"});
+  t.mended_by(request("mock-model", 50), 403, 1);
+  t.works({"agent", "disable", agent});
+  t.mended_by(request("mock-model", 50), 403, 1);
 }
 
 TEST_CASE("a call that passed tells under which rules and with how much money", "[explain]") {

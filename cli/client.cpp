@@ -156,6 +156,24 @@ Client::Client(Target target, Terminal& terminal) : target_(std::move(target)), 
 }
 Client::~Client() = default;
 
+namespace {
+bool is_secret(std::string_view name) {
+  return name == "key" || name == "code" || name.ends_with("secret") || name.ends_with("password") ||
+         name.ends_with("token");
+}
+
+Json without_secrets(Json json) {
+  if (json.is_array()) {
+    for (auto& item : json) item = without_secrets(std::move(item));
+  }
+  if (!json.is_object()) return json;
+  for (auto& [name, value] : json.items()) {
+    value = is_secret(name) && !value.is_null() ? Json("…") : without_secrets(std::move(value));
+  }
+  return json;
+}
+}  // namespace
+
 void Client::trace_curl(const Request& request) {
   std::string line = fmt::format("curl --unix-socket {} -X {} {}", shell_quoted(target_.socket), request.method,
                                  shell_quoted("http://govd" + url_of(request)));
@@ -164,8 +182,7 @@ void Client::trace_curl(const Request& request) {
     line += " -H " + shell_quoted("Idempotency-Key: " + request.idempotency_key);
   if (!request.if_match.empty()) line += " -H " + shell_quoted("If-Match: \"" + request.if_match + "\"");
   if (request.body) {
-    Json body = *request.body;
-    if (body.contains("secret")) body["secret"] = "…";
+    const Json body = without_secrets(*request.body);
     line += " -H 'Content-Type: application/json' -d " +
             shell_quoted(body.dump(-1, ' ', false, Json::error_handler_t::replace));
   }

@@ -20,7 +20,7 @@ class Session;
 
 // How a table shows one field of an object.
 struct Column {
-  enum class Show { text, number, time, state };
+  enum class Show { text, number, time, state, bar };  // bar: as long as its share of the column's largest
   std::string_view title;
   std::string_view field;  // "path", or "gateway.url"
   Show show = Show::text;

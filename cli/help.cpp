@@ -63,9 +63,13 @@ std::string exit_codes() {
     rows.push_back(
         {{std::to_string(row.code), "", true}, {std::string(row.meaning), "", false}, {words, "", false}});
   }
+  constexpr std::string_view of_run =
+      "\ngovctl run gives the exit code of the program that it ran; 125 when govctl itself failed, 126 when "
+      "the "
+      "program\ncannot be executed, 127 when there is none of that name.\n";
   return "Examples:\n  govctl status || echo \"exit code $?\"\n  govctl ledger verify acme && echo proven\n\n"
          "Exit codes, with the words of the error's \"code\" that lead to them:\n" +
-         aligned(rows);
+         aligned(rows) + std::string(of_run);
 }
 
 constexpr std::string_view environment_page =
@@ -80,6 +84,7 @@ A flag goes before a variable, a variable before the context of config.yaml.
   GOVCTL_OUTPUT      table, wide, json, jsonl, yaml or csv
   GOVCTL_TOKEN       a token, sent as Authorization: Bearer
   GOVCTL_TOKEN_FILE  a file that holds the token
+  GOVCTL_PAGER, PAGER  what long answers on a terminal go through (default less; LESS=FRX unless set)
   NO_COLOR           not empty: no colors
   XDG_STATE_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR   where files lie
 )";
@@ -101,6 +106,10 @@ output is empty. With -o json the error is JSON too.
   csv     RFC 4180, with the names of the JSON fields
   -q      ids or paths, one a line
   --jq    the JSON through a jq expression; strings print without quotes
+
+Lists take --limit N or --all, --since, --until, --filter and --sort by any JSON field, and --watch:
+  govctl usage history acme --filter 'model~gpt-*' --filter 'credits_charged>1000' --sort -latency_ms
+What is cut off is said on standard error in every format, and by "next" in JSON.
 )";
 
 constexpr std::string_view paths_page =

@@ -6,7 +6,9 @@
 #include <array>
 
 #include "cli/text.h"
+#include "cli/values.h"
 #include "cli/yaml.h"
+#include "common/money.h"
 
 namespace govctl::cli {
 namespace {
@@ -17,43 +19,6 @@ std::string dumped(const Json& json, int indent = -1) {
 
 bool is_list(const Json& json) {
   return json.is_object() && json.contains("items") && json["items"].is_array();
-}
-
-const Json& field_of(const Json& object, std::string_view path) {
-  static const Json absent;
-  const Json* at = &object;
-  while (!path.empty()) {
-    const std::size_t dot = path.find('.');
-    if (!at->is_object()) return absent;
-    const auto found = at->find(std::string(path.substr(0, dot)));
-    if (found == at->end()) return absent;
-    at = &*found;
-    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
-  }
-  return *at;
-}
-
-// A value as one cell: strings bare, lists joined, objects as name=value, null as nothing.
-std::string flat(const Json& value) {
-  if (value.is_null()) return "";
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_structured()) return dumped(value);
-  std::string joined;
-  if (value.is_object()) {
-    if (value.contains("kind") && value.contains("price") && value.contains("unit")) {
-      const std::string tier = value.contains("from_tokens") && value["from_tokens"] != 0
-                                   ? fmt::format(" from {}", flat(value["from_tokens"]))
-                                   : "";
-      return fmt::format("{} {}/{}{}", flat(value["kind"]), flat(value["price"]), flat(value["unit"]), tier);
-    }
-    for (const auto& [name, member] : value.items()) {
-      if (!member.is_null()) joined += (joined.empty() ? "" : " ") + name + "=" + flat(member);
-    }
-    return joined;
-  }
-  const bool simple = std::ranges::none_of(value, [](const Json& item) { return item.is_structured(); });
-  for (const auto& item : value) joined += (joined.empty() ? "" : simple ? "," : ", ") + flat(item);
-  return joined;
 }
 
 // "2026-11-21T09:30:00.123456Z" without its fraction.
@@ -97,6 +62,28 @@ Cell cell_of(const Json& value, Column::Show show, bool color) {
   return cell;
 }
 
+// A bar of up to 24 columns for a number, in halves of one; whatever is more than nothing shows.
+std::string bar_of(const Json& value, std::int64_t largest) {
+  if (!value.is_number_integer() || largest <= 0) return "";
+  const auto number = std::clamp<std::int64_t>(value.get<std::int64_t>(), 0, largest);
+  constexpr std::int64_t halves = 48;
+  auto length = static_cast<std::int64_t>(Int128{number} * halves / largest);
+  if (number > 0) length = std::max<std::int64_t>(length, 1);
+  std::string bar;
+  for (std::int64_t i = 0; i < length / 2; ++i) bar += "█";
+  if (length % 2 == 1) bar += "▌";
+  return bar;
+}
+
+std::int64_t largest_of(const Json& items, std::string_view field) {
+  std::int64_t largest = 0;
+  for (const auto& item : items) {
+    const Json& value = field_of(item, field);
+    if (value.is_number_integer()) largest = std::max(largest, value.get<std::int64_t>());
+  }
+  return largest;
+}
+
 std::string list_table(const Json& items, const View& view, const Settings& settings) {
   std::vector<std::vector<Cell>> rows;
   const auto shown = [&](const Column& column) { return !column.wide || settings.format == Format::wide; };
@@ -111,7 +98,13 @@ std::string list_table(const Json& items, const View& view, const Settings& sett
   for (const auto& item : items) {
     auto& row = rows.emplace_back();
     for (const auto& column : view.columns) {
-      if (shown(column)) row.push_back(cell_of(field_of(item, column.field), column.show, settings.color_out));
+      if (!shown(column)) continue;
+      const Json& value = field_of(item, column.field);
+      if (column.show == Column::Show::bar) {
+        row.push_back({bar_of(value, largest_of(items, column.field)), "", false});
+      } else {
+        row.push_back(cell_of(value, column.show, settings.color_out));
+      }
     }
   }
   return aligned(rows);
@@ -223,15 +216,16 @@ Result<std::string> render(const Answer& answer, const Settings& settings, bool 
   return object_table(json, settings);
 }
 
-std::string remark(const Answer& answer, const Settings& settings, bool err_is_tty) {
+std::string remark(const Answer& answer, const Settings& settings, bool err_is_tty,
+                   std::optional<std::size_t> streamed) {
   if (!is_list(answer.json)) return "";
-  const auto& items = answer.json["items"];
+  const std::size_t count = streamed.value_or(answer.json["items"].size());
   if (answer.json.contains("next") && !answer.json["next"].is_null()) {
     const auto total = answer.json.value("total", std::int64_t{0});
-    return total > 0 ? fmt::format("… {} of {} shown; --all for the rest\n", items.size(), total)
-                     : fmt::format("… the first {} shown; --all for the rest\n", items.size());
+    return total > 0 ? fmt::format("… {} of {} shown; --all for the rest\n", count, total)
+                     : fmt::format("… the first {} shown; --all for the rest\n", count);
   }
-  if (items.empty() && err_is_tty && !settings.quiet && answer.view != nullptr && !answer.view->empty.empty()) {
+  if (count == 0 && err_is_tty && !settings.quiet && answer.view != nullptr && !answer.view->empty.empty()) {
     return fmt::format("Nothing there yet. Next: {}\n", answer.view->empty);
   }
   return "";

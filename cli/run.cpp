@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "cli/shell.h"
 #include "cli/tree.h"
+#include "cli/watch.h"
 #include "common/nearest.h"
 #include "common/paths.h"
 
@@ -75,6 +76,14 @@ Error unknown_verb(const Noun& noun, std::string_view word) {
           close.empty() ? next : fmt::format("govctl help {} {}", noun.name, close), ""};
 }
 
+// "; did you mean '--format'?", where one of the options of every command is near.
+std::string hint_for(std::string_view word) {
+  std::vector<std::string_view> names;
+  for (const auto& option : global_options()) names.push_back(option.names.substr(option.names.find("--")));
+  const std::string_view close = nearest(word.substr(0, word.find('=')), names);
+  return close.empty() ? "" : fmt::format("; did you mean '{}'?", close);
+}
+
 }  // namespace
 
 Result<Line> take_apart(const Words& words) {
@@ -95,7 +104,8 @@ Result<Line> take_apart(const Words& words) {
     } else if (word.size() > 1 && word.starts_with('-')) {
       const GlobalOption* option = global_option(word);
       if (option == nullptr) {
-        return fail(Code::invalid, fmt::format("unknown option '{}' before the command", word.substr(0, 64)),
+        return fail(Code::invalid,
+                    fmt::format("unknown option '{}' before the command{}", word.substr(0, 64), hint_for(word)),
                     line.noun != nullptr ? fmt::format("govctl help {}", line.noun->name) : "govctl help");
       }
       line.rest.push_back(word);
@@ -125,7 +135,11 @@ std::string help_page(const Line& line) {
   return help_command_page(*line.noun, *line.command);
 }
 
-int print(Terminal& terminal, const std::string& text, int exit_code) {
+int print(Terminal& terminal, const std::string& text, int exit_code, const std::string& pager) {
+  const bool is_long = terminal.rows > 0 && std::ranges::count(text, '\n') >= terminal.rows;
+  if (terminal.out_is_tty && is_long && !pager.empty() && terminal.page && terminal.page(pager, text)) {
+    return exit_code;
+  }
   terminal.out << text << std::flush;
   if (terminal.out) return exit_code;
   terminal.err << "govctl: the answer could not be written to standard output\n";
@@ -171,6 +185,44 @@ Result<Answer> perform(const Action& action, Session& session) {
   }
 }
 
+// What an answer is shown with.
+struct Look {
+  Terminal& terminal;
+  const Settings& settings;
+  const Session& session;
+  Jq* jq;
+};
+
+// Prints the answer; its exit code.
+Result<int> show(const Look& look, const Answer& answer) {
+  const auto streamed = look.session.streamed();
+  std::string text;
+  if (!streamed) {
+    auto rendered = render(answer, look.settings, look.terminal.out_is_tty, look.jq);
+    if (!rendered) return std::unexpected(rendered.error());
+    text = std::move(*rendered);
+  }
+  const int exit_code = print(look.terminal, text, answer.exit_code, look.settings.pager);
+  look.terminal.err << remark(answer, look.settings, look.terminal.err_is_tty, streamed) << std::flush;
+  return exit_code;
+}
+
+// One look of many: the whole list anew on a terminal, elsewhere what is new in it.
+Result<int> show_again(const Look& look, Answer answer, Watch& watch) {
+  if (look.terminal.out_is_tty && look.session.again() == Session::Again::redrawn) {
+    look.terminal.out << "\x1b[H\x1b[2J";
+    Settings settings = look.settings;
+    settings.pager.clear();
+    return show({look.terminal, settings, look.session, look.jq}, answer);
+  }
+  answer = watch.fresh(std::move(answer));
+  if (!watch.began()) return show(look, answer);
+  if (answer.json["items"].empty()) return 0;
+  Settings settings = look.settings;
+  settings.no_headers = true;
+  return show({look.terminal, settings, look.session, look.jq}, answer);
+}
+
 int execute(const Line& line, const Words& words, Terminal& terminal) {
   const bool json = wants_json(words, terminal);
   Arguments arguments;
@@ -198,15 +250,18 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
     jq.emplace(std::move(*compiled));
   }
   Session session(*settings, terminal, words);
-  auto answer = perform(action, session);
-  if (!answer)
-    return report(terminal, with_next(line, arguments, answer.error()), session.request_id(), json_errors,
-                  &*settings);
-  auto text = render(*answer, *settings, terminal.out_is_tty, jq ? &*jq : nullptr);
-  if (!text) return report(terminal, with_next(line, arguments, text.error()), "", json_errors, &*settings);
-  const int exit_code = print(terminal, *text, answer->exit_code);
-  terminal.err << remark(*answer, *settings, terminal.err_is_tty) << std::flush;
-  return exit_code;
+  Watch watch;
+  for (;;) {
+    auto answer = perform(action, session);
+    if (!answer)
+      return report(terminal, with_next(line, arguments, answer.error()), session.request_id(), json_errors,
+                    &*settings);
+    const Look look{terminal, *settings, session, jq ? &*jq : nullptr};
+    const bool again = session.again() != Session::Again::no;
+    auto shown = again ? show_again(look, std::move(*answer), watch) : show(look, *answer);
+    if (!shown) return report(terminal, with_next(line, arguments, shown.error()), "", json_errors, &*settings);
+    if (!again || *shown != 0 || !terminal.pause || !terminal.pause()) return *shown;
+  }
 }
 
 }  // namespace
@@ -217,7 +272,10 @@ int run(const Words& words, Terminal& terminal) {
   }
   const auto line = take_apart(words);
   if (!line) return report(terminal, line.error(), "", wants_json(words, terminal), nullptr);
-  if (line->help || line->noun == nullptr) return print(terminal, help_page(*line), 0);
+  if (line->help || line->noun == nullptr) {
+    const bool straight = std::ranges::find(words, "--no-pager") != words.end();
+    return print(terminal, help_page(*line), 0, straight ? std::string() : pager_of(terminal));
+  }
   if (line->command == nullptr) {
     return report(terminal, unknown_verb(*line->noun, ""), "", wants_json(words, terminal), nullptr);
   }

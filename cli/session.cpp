@@ -32,21 +32,6 @@ constexpr std::array<LevelForm, level_count> forms{
 
 }  // namespace
 
-void Paging::declare(Arguments& arguments) {
-  arguments.option("--limit", "N", limit, "Show N at most (default 100)");
-  arguments.flag("--all", all, "Show all of them");
-}
-
-Result<std::optional<std::size_t>> Paging::wanted() const {
-  if (all && limit) return fail(Code::invalid, "--limit and --all exclude each other");
-  if (all) return std::nullopt;
-  if (!limit) return 100;
-  const auto number = whole_number("--limit", *limit);
-  if (!number) return std::unexpected(number.error());
-  if (*number < 1) return fail(Code::invalid, "--limit: at least 1");
-  return static_cast<std::size_t>(*number);
-}
-
 Session::Session(Settings settings, Terminal& terminal, std::vector<std::string> words)
     : settings_(std::move(settings)),
       terminal_(terminal),
@@ -117,16 +102,53 @@ Result<void> Session::post_stream(std::string path, Query query,
 Result<Json> Session::list(const std::string& path, const Query& query, const Paging& paging) {
   auto wanted = paging.wanted();
   if (!wanted) return std::unexpected(wanted.error());
-  return list(path, query, *wanted);
+  Query asked = query;
+  if (paging.times == Paging::Times::daemon) {
+    add(asked, "since", paging.since);
+    add(asked, "until", paging.until);
+  }
+  if (paging.watch) again_ = Again::redrawn;
+  const bool streams = settings_.format == Format::jsonl && !settings_.jq && !settings_.quiet && !paging.watch;
+  if (!streams || paging.shapes()) return shaped(list(path, asked, *wanted), paging);
+  std::size_t count = 0;
+  auto whole = pages(path, asked, *wanted, [&](Json&& item) {
+    terminal_.out << item.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+    ++count;
+  });
+  if (whole) streamed_ = count;
+  return whole;
+}
+
+Result<void> Session::stream_list(const std::string& path, const Query& query) {
+  auto whole = pages(path, query, std::nullopt, [&](Json&& item) {
+    terminal_.out << item.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  });
+  if (!whole) return std::unexpected(whole.error());
+  return {};
+}
+
+Result<Json> Session::shaped(Result<Json> whole, const Paging& paging) {
+  if (paging.watch) again_ = Again::redrawn;
+  if (!whole) return whole;
+  return paging.shaped(std::move(*whole), SystemClock().now());
 }
 
 Result<Json> Session::list(const std::string& path, const Query& query, std::optional<std::size_t> wanted) {
+  Json items = Json::array();
+  auto whole = pages(path, query, wanted, [&](Json&& item) { items.push_back(std::move(item)); });
+  if (whole) (*whole)["items"] = std::move(items);
+  return whole;
+}
+
+// Gives each item as it comes; the list object without them.
+Result<Json> Session::pages(const std::string& path, const Query& query, std::optional<std::size_t> wanted,
+                            const Take& take) {
   constexpr std::size_t largest_page = 1000;
   Json whole{{"items", Json::array()}, {"next", nullptr}, {"total", 0}};
-  auto& items = whole["items"];
+  std::size_t count = 0;
   std::string cursor;
   for (;;) {
-    const std::size_t page_size = wanted ? std::min(*wanted - items.size(), largest_page) : largest_page;
+    const std::size_t page_size = wanted ? std::min(*wanted - count, largest_page) : largest_page;
     Query page_query = query;
     page_query.emplace_back("limit", std::to_string(page_size));
     if (!cursor.empty()) page_query.emplace_back("cursor", cursor);
@@ -135,10 +157,12 @@ Result<Json> Session::list(const std::string& path, const Query& query, std::opt
     if (!page->is_object() || !page->contains("items") || !(*page)["items"].is_array()) {
       return fail(Code::internal, fmt::format("the daemon's answer to {} is no list", path), "govctl version");
     }
-    for (auto& item : (*page)["items"]) items.push_back(std::move(item));
+    count += (*page)["items"].size();
+    for (auto& item : (*page)["items"]) take(std::move(item));
+    terminal_.out << std::flush;
     whole["total"] = page->value("total", std::int64_t{0});
     whole["next"] = page->contains("next") ? (*page)["next"] : Json();
-    if (!whole["next"].is_string() || (wanted && items.size() >= *wanted)) return whole;
+    if (!whole["next"].is_string() || (wanted && count >= *wanted)) return whole;
     auto following = whole["next"].get<std::string>();
     if (following == cursor) return fail(Code::internal, fmt::format("the list {} does not end", path));
     cursor = std::move(following);

@@ -9,20 +9,12 @@
 
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/paging.h"
 #include "cli/settings.h"
 #include "cli/terminal.h"
 #include "common/resource_path.h"
 
 namespace govctl::cli {
-
-// --limit and --all of a list.
-struct Paging {
-  std::optional<std::string> limit;
-  bool all = false;
-  void declare(Arguments& arguments);
-  // The number of items to show; empty for all of them.
-  [[nodiscard]] Result<std::optional<std::size_t>> wanted() const;
-};
 
 class Session {
  public:
@@ -47,9 +39,22 @@ class Session {
   Result<void> stream(std::string path, const std::function<bool(std::string_view)>& sink);
   // The body that answers a POST, in pieces.
   Result<void> post_stream(std::string path, Query query, const std::function<bool(std::string_view)>& sink);
-  // The pages of a list, as one list object; "next" is null when it is complete.
+  // The list that the user asked for, as one list object; "next" is null when it is complete. With -o jsonl its
+  // items are printed as they come, and it is empty: streamed() counts them.
   Result<Json> list(const std::string& path, const Query& query, const Paging& paging);
+  // A list that was put together here, as the user asked for it.
+  Result<Json> shaped(Result<Json> whole, const Paging& paging);
+  // All of its pages, or the first `wanted` items.
   Result<Json> list(const std::string& path, const Query& query, std::optional<std::size_t> wanted);
+
+  // How many items of a list have been printed already; empty: none of it is streamed.
+  [[nodiscard]] std::optional<std::size_t> streamed() const { return streamed_; }
+  // Prints every item of a list as a JSON line, as they come.
+  Result<void> stream_list(const std::string& path, const Query& query);
+  // Whether the list is to be looked at again and again: redrawn on a terminal, or gone on with.
+  enum class Again { no, redrawn, appended };
+  [[nodiscard]] Again again() const { return again_; }
+  void follow() { again_ = Again::appended; }
 
   // What the user wrote for a path, completed from GOVCTL_ORG when it starts with '/', and checked to be of one
   // of the `levels`. An id passes as it is.
@@ -67,10 +72,15 @@ class Session {
  private:
   Result<Json> write(std::string_view method, std::string path, std::optional<Json> body, Query query,
                      std::string if_match = {}, std::string key = {});
+  using Take = std::function<void(Json&&)>;
+  Result<Json> pages(const std::string& path, const Query& query, std::optional<std::size_t> wanted,
+                     const Take& take);
   Settings settings_;
   Terminal& terminal_;
   std::vector<std::string> words_;
   Client client_;
+  std::optional<std::size_t> streamed_;
+  Again again_ = Again::no;
 };
 
 bool is_id(std::string_view text);

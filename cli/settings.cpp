@@ -41,6 +41,7 @@ constexpr std::array options{
     GlobalOption{"--no-headers", "", "No header line in tables and CSV", nullptr, &G::no_headers},
     GlobalOption{"--color", "WHEN", "auto, always or never (NO_COLOR is honoured)", &G::color, nullptr,
                  color_words},
+    GlobalOption{"--no-pager", "", "Long answers straight to the terminal", nullptr, &G::no_pager},
     GlobalOption{"-y,--yes", "", "Do not ask before deleting or revoking", nullptr, &G::yes},
     GlobalOption{"-n,--dry-run", "", "The daemon checks the change and answers, but keeps nothing", nullptr,
                  &G::dry_run},
@@ -149,6 +150,7 @@ Result<Settings> resolve_settings(const GlobalFlags& flags, const Terminal& term
   settings.no_input = flags.no_input;
   settings.verbose = flags.verbose;
   settings.print_curl = flags.print_curl;
+  if (!flags.no_pager) settings.pager = pager_of(terminal);
   if (auto ok = resolve_color(flags, terminal, settings); !ok) return std::unexpected(ok.error());
 
   Context context;
@@ -196,6 +198,14 @@ Result<Settings> resolve_settings(const GlobalFlags& flags, const Terminal& term
     }
   }
   return settings;
+}
+
+std::string pager_of(const Terminal& terminal) {
+  for (const auto* name : {"GOVCTL_PAGER", "PAGER"}) {
+    const auto value = terminal.env(name);
+    if (value) return *value == "cat" ? std::string() : *value;
+  }
+  return "less";
 }
 
 bool wants_json(const std::vector<std::string>& words, const Terminal& terminal) {

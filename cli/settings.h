@@ -22,7 +22,7 @@ enum class Format { table, wide, json, jsonl, yaml, csv };
 struct GlobalFlags {
   std::optional<std::string> output, jq, color, context, socket, timeout;
   bool quiet = false, no_headers = false, yes = false, dry_run = false, no_input = false, verbose = false;
-  bool print_curl = false;
+  bool print_curl = false, no_pager = false;
 };
 
 struct GlobalOption {
@@ -42,6 +42,7 @@ struct Settings {
   std::optional<std::string> jq;
   bool quiet = false, no_headers = false, yes = false, dry_run = false, no_input = false, verbose = false;
   bool print_curl = false;
+  std::string pager;  // the command that long answers go through on a terminal, or empty
   bool color_out = false, color_err = false;
   std::string socket;            // where to connect
   bool socket_is_given = false;  // by flag, environment or context, not by default
@@ -50,6 +51,9 @@ struct Settings {
   std::optional<std::int64_t> timeout;  // microseconds
 };
 Result<Settings> resolve_settings(const GlobalFlags& flags, const Terminal& terminal);
+
+// $GOVCTL_PAGER, $PAGER, else less; empty where there is to be none.
+std::string pager_of(const Terminal& terminal);
 
 // The format that an error before resolve_settings() is printed in: what -o or GOVCTL_OUTPUT seem to say.
 bool wants_json(const std::vector<std::string>& words, const Terminal& terminal);

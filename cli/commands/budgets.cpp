@@ -119,6 +119,34 @@ Action remove(Arguments& a) {
   };
 }
 
+constexpr std::array outlook_columns{Column{"PATH", "path"},
+                                     Column{"WHAT", "what"},
+                                     Column{"LIMIT", "limit", Show::number},
+                                     Column{"SPENT", "spent", Show::number},
+                                     Column{"HELD", "held", Show::number},
+                                     Column{"LEFT", "left", Show::number},
+                                     Column{"LAST 24H", "last_24h", Show::number},
+                                     Column{"RESETS", "resets_at", Show::time},
+                                     Column{"LIMIT REACHED", "limit_reached_at", Show::time},
+                                     Column{"KEY", "key_id", Show::text, true},
+                                     Column{"SECONDS", "seconds_to_limit", Show::number, true}};
+constexpr View outlook_view{"path", outlook_columns, "govctl budget set PATH --period monthly --limit-usd 50"};
+
+Action explain(Arguments& a) {
+  struct Input {
+    std::string path;
+    Paging paging;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("PATH", in->path, "What spends: the budgets above and below it count");
+  in->paging.declare(a, Paging::Times::none);
+  return [in](Session& s) -> Result<Answer> {
+    auto path = any_path(s, in->path);
+    if (!path) return std::unexpected(path.error());
+    return answer(s.list("/budgets/explain", {{"path", *path}}, in->paging), &outlook_view);
+  };
+}
+
 constexpr std::array commands{
     Command{"set", "Make or change a path's budget for a period",
             "govctl budget set acme/prod --period monthly --limit-usd 50\n"
@@ -126,6 +154,8 @@ constexpr std::array commands{
             set},
     Command{"list", "Show budgets, and what is left of them",
             "govctl budget list\ngovctl budget list acme/prod", list},
+    Command{"explain", "Show what limits a path, how fast that is used up, and when it is gone",
+            "govctl budget explain acme/prod/support/triage\ngovctl budget explain acme -o wide", explain},
     Command{"get", "Show one budget", "govctl budget get acme/prod", get},
     Command{"delete", "Delete a budget", "govctl budget delete acme/prod --period monthly", remove}};
 

@@ -164,6 +164,10 @@ Action up(Arguments& a) {
     } else if (!not_there(status.error())) {
       return std::unexpected(status.error());
     }
+    if (s.settings().dry_run) {
+      s.note("dry run: govd would be started");
+      return Answer{};
+    }
     auto paths = user_paths();
     if (!paths) return std::unexpected(paths.error());
     const std::string state_dir = in->state_dir ? absolute(*in->state_dir) : paths->state_dir;
@@ -235,6 +239,10 @@ Action down(Arguments& a) {
       return Answer{};
     }
     if (!status) return std::unexpected(status.error());
+    if (s.settings().dry_run) {
+      s.note(fmt::format("dry run: govd (process {}) would be stopped", status->value("pid", std::int64_t{0})));
+      return Answer{};
+    }
     // systemd might start it again, or take its end for a failure, if it did not know.
     const auto unit = service_of(cgroup_of(static_cast<pid_t>(status->value("pid", std::int64_t{0}))));
     auto stopped = unit && !*drain ? tell_systemd(*unit, "stop") : stop(s, *status, *drain);
@@ -254,6 +262,10 @@ Action restart(Arguments& a) {
     auto status = status_of(s);
     if (!status) return std::unexpected(status.error());
     const auto pid = static_cast<pid_t>(status->value("pid", std::int64_t{0}));
+    if (s.settings().dry_run) {
+      s.note(fmt::format("dry run: govd (process {}) would be stopped and started again", pid));
+      return Answer{};
+    }
     if (const auto unit = service_of(cgroup_of(pid))) {
       if (in->drain) {
         return fail(Code::invalid,

@@ -105,6 +105,34 @@ Action get(Arguments& a) {
   return [id](Session& s) -> Result<Answer> { return answer(s.get("/keys/" + segment(*id)), &view); };
 }
 
+Action set(Arguments& a) {
+  struct Input {
+    std::string id;
+    std::optional<std::string> name, limit, expires_at;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("ID", in->id, "The key's id");
+  a.option("--name", "NAME", in->name, "Where the key is used: laptop, ci");
+  a.option("--limit", "N", in->limit, "Credits that it may spend in all; none: no limit");
+  a.option("--expires-at", "TIME", in->expires_at, "It expires then: 2026-11-21T09:30:00Z; none: never");
+  return [in](Session& s) -> Result<Answer> {
+    Json changes = Json::object();
+    if (in->name) changes["name"] = *in->name;
+    if (in->expires_at) changes["expires_at"] = *in->expires_at == "none" ? Json() : Json(*in->expires_at);
+    if (in->limit == "none") {
+      changes["limit"] = nullptr;
+    } else if (in->limit) {
+      auto limit = whole_number("--limit", *in->limit);
+      if (!limit) return std::unexpected(limit.error());
+      changes["limit"] = *limit;
+    }
+    if (changes.empty()) return fail(Code::invalid, "nothing to change", "govctl help key set");
+    auto url = key_url(s, in->id);
+    if (!url) return std::unexpected(url.error());
+    return answer(s.patch(*url, std::move(changes)), &view);
+  };
+}
+
 Action rotate(Arguments& a) {
   struct Input {
     std::string id;
@@ -151,6 +179,8 @@ constexpr std::array commands{
         create},
     Command{"list", "Show an agent's keys", "govctl key list acme/prod/support/triage", list},
     Command{"get", "Show one key", "govctl key get 01938f2e-7a1b-7c3d-8e4f-5a6b7c8d9e0f", get},
+    Command{"set", "Change a key's name, limit or expiry",
+            "govctl key set 01938f2e-7a1b-7c3d-8e4f-5a6b7c8d9e0f --limit 500000", set},
     Command{"rotate", "Replace a key by a new one",
             "govctl key rotate 01938f2e-7a1b-7c3d-8e4f-5a6b7c8d9e0f --grace 1h", rotate},
     Command{"revoke", "End a key now", "govctl key revoke 01938f2e-7a1b-7c3d-8e4f-5a6b7c8d9e0f --reason leaked",

@@ -116,23 +116,15 @@ Action balance(Arguments& a) {
 Action statement(Arguments& a) {
   struct Input {
     std::string org;
-    std::optional<std::string> since, until;
     Paging paging;
   };
   auto in = std::make_shared<Input>();
   a.positional("ORG", in->org, "Slug or id");
-  a.option("--since", "TIME", in->since, "From then on: 24h, 7d, 2026-11-21T09:30:00Z");
-  a.option("--until", "TIME", in->until, "Before then");
-  in->paging.declare(a);
+  in->paging.declare(a, Paging::Times::daemon);
   return [in](Session& s) -> Result<Answer> {
     auto org = s.org(in->org);
     if (!org) return std::unexpected(org.error());
-    if (auto ok = check_instant("--since", in->since); !ok) return std::unexpected(ok.error());
-    if (auto ok = check_instant("--until", in->until); !ok) return std::unexpected(ok.error());
-    Query query;
-    add(query, "since", in->since);
-    add(query, "until", in->until);
-    return answer(s.list("/orgs/" + segment(*org) + "/ledger", query, in->paging), &view);
+    return answer(s.list("/orgs/" + segment(*org) + "/ledger", {}, in->paging), &view);
   };
 }
 

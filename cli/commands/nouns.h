@@ -37,6 +37,7 @@ std::span<const Command> backup_command();
 std::span<const Command> restore_command();
 std::span<const Command> secrets_commands();
 std::span<const Command> completion_command();
+std::span<const Command> can_i_commands();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

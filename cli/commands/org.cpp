@@ -26,6 +26,9 @@ constexpr std::array columns{Column{"PATH", "path"},
                              Column{"DESCRIPTION", "description", Column::Show::text, true}};
 constexpr View view{"path", columns, "govctl org create NAME"};
 
+constexpr std::array purged_columns{Column{"ID", "id"}, Column{"SLUG", "slug"}};
+constexpr View purged_view{"id", purged_columns, ""};
+
 std::string url(const std::string& org) { return "/orgs/" + segment(org); }
 
 Result<std::optional<Json>> overdraft_of(const std::optional<std::string>& text) {
@@ -158,6 +161,30 @@ Action undelete(Arguments& a) {
   };
 }
 
+Action purge(Arguments& a) {
+  struct Input {
+    std::string org;
+    std::optional<std::string> confirm;
+  };
+  auto in = std::make_shared<Input>();
+  a.positional("ORG", in->org, "Slug or id of a deleted org");
+  a.option("--confirm", "SLUG", in->confirm, "The org's slug once more");
+  return [in](Session& s) -> Result<Answer> {
+    auto path = s.org(in->org);
+    if (!path) return std::unexpected(path.error());
+    if (!in->confirm) {
+      return fail(
+          Code::invalid,
+          fmt::format("purging the org {} destroys its data and keys for good: repeat its slug with --confirm",
+                      *path),
+          s.invocation("--confirm=" + (is_id(*path) ? std::string("SLUG") : *path)));
+    }
+    auto purged = s.post(url(*path) + "/purge", std::nullopt, {{"confirm", *in->confirm}});
+    if (!purged) return std::unexpected(purged.error());
+    return Answer{.json = std::move(*purged), .view = &purged_view};
+  };
+}
+
 constexpr std::array commands{
     Command{"create", "Make an org, with a billing group of its own",
             "govctl org create Acme\ngovctl org create \"Acme Ltd\" --slug acme --overdraft 1000000", create},
@@ -168,6 +195,8 @@ constexpr std::array commands{
     Command{"delete", "Delete an org; it can be brought back for 30 days",
             "govctl org delete acme --confirm=acme", remove},
     Command{"undelete", "Bring a deleted org back", "govctl org undelete acme", undelete},
+    Command{"purge", "Destroy a deleted org's data and keys, for good", "govctl org purge acme --confirm=acme",
+            purge},
     Command{"export", "Copy one org's file with its anchors, while govd serves",
             "govctl org export acme\ngovctl org export acme --out acme.tar.gz", export_org},
     Command{"import", "Bring an exported org back into a stopped govd's state, after proving it",

@@ -3,8 +3,10 @@
 #include <array>
 #include <memory>
 
+#include "cli/commands/decision_text.h"
 #include "cli/commands/hanging.h"
 #include "cli/commands/nouns.h"
+#include "cli/text.h"
 #include "common/api/rules.h"
 
 namespace govctl::cli {
@@ -163,6 +165,18 @@ Action remove(Arguments& a) {
   };
 }
 
+std::string effective_page(const api::EffectivePolicy& policy, const Settings& settings) {
+  std::string text =
+      policy.sources.empty()
+          ? fmt::format("No policy is on the way to {}: every model with a price is allowed.\n", policy.path)
+          : fmt::format("{} calls under: {}\n", policy.path, fmt::join(policy.sources, ", "));
+  text = printable(text, true) + rules_text(policy.rules, settings);
+  return text + fmt::format("\nA call holds the {}{}.\n",
+                            policy.reserve == "estimate" ? "estimate" : "worst case",
+                            policy.clamp ? "; its max tokens are lowered to what fits"
+                                         : "; its max tokens are never lowered");
+}
+
 Action effective(Arguments& a) {
   struct Input {
     std::string path;
@@ -176,7 +190,12 @@ Action effective(Arguments& a) {
     if (!path) return std::unexpected(path.error());
     Query query{{"path", *path}};
     add(query, "key_id", in->key);
-    return answer(s.get("/policies/effective", std::move(query)));
+    auto json = s.get("/policies/effective", std::move(query));
+    if (!json) return std::unexpected(json.error());
+    auto policy = api::decode<api::EffectivePolicy>(*json);
+    if (!policy) return Answer{.json = std::move(*json)};
+    std::string text = effective_page(*policy, s.settings());
+    return Answer{.json = std::move(*json), .text = std::move(text)};
   };
 }
 

@@ -107,7 +107,7 @@ Action create(Arguments& a) {
 
 Action list(Arguments& a) {
   auto paging = std::make_shared<Paging>();
-  paging->declare(a);
+  paging->declare(a, Paging::Times::none);
   return [paging](Session& s) -> Result<Answer> { return answer(s.list("/providers", {}, *paging), &view); };
 }
 
@@ -187,7 +187,7 @@ Action models(Arguments& a) {
   auto in = std::make_shared<Input>();
   a.positional("NAME", in->name, "The provider's name", Names::provider);
   a.option("--org", "ORG", in->org, "Whose credential, when several orgs have one");
-  in->paging.declare(a);
+  in->paging.declare(a, Paging::Times::none);
   return [in](Session& s) -> Result<Answer> {
     Query query;
     add(query, "org", in->org);

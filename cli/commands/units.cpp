@@ -164,7 +164,7 @@ Action list(Arguments& a) {
     }
     auto parents = parents_below(s, kind, start);
     if (!parents) return std::unexpected(parents.error());
-    return answer(list_of_all(s, kind, *parents, *wanted), kind.view);
+    return answer(s.shaped(list_of_all(s, kind, *parents, *wanted), in->paging), kind.view);
   };
 }
 

@@ -41,6 +41,15 @@ constexpr std::array top_columns{Column{"NAME", "name"},
                                  Column{"COST USD", "cost_usd", Show::number}};
 constexpr View top_view{"name", top_columns, "govctl usage history PATH"};
 
+constexpr std::array report_columns{Column{"NAME", "name"},
+                                    Column{"CALLS", "calls", Show::number},
+                                    Column{"IN", "input_tokens", Show::number},
+                                    Column{"OUT", "output_tokens", Show::number},
+                                    Column{"COST USD", "cost_usd", Show::number},
+                                    Column{"CREDITS", "credits", Show::number},
+                                    Column{"", "credits", Show::bar}};
+constexpr View report_view{"name", report_columns, "govctl usage history PATH"};
+
 // The org that a path belongs to, and ?path= for what is below the org.
 struct Place {
   std::string group;
@@ -71,7 +80,7 @@ struct Origin {
 Action history(Arguments& a) {
   struct Input {
     std::string path;
-    std::optional<std::string> status, model, since, until;
+    std::optional<std::string> status, model;
     Origin origin;
     Paging paging;
   };
@@ -81,19 +90,13 @@ Action history(Arguments& a) {
            {"SUCCESS", "ERROR", "POLICY_BLOCKED", "BUDGET_EXCEEDED"});
   a.option("--model", "NAME", in->model, "Only calls of this model", Names::model);
   in->origin.declare(a);
-  a.option("--since", "TIME", in->since, "From then on: 24h, 7d, 2026-11-21T09:30:00Z");
-  a.option("--until", "TIME", in->until, "Before then");
-  in->paging.declare(a);
+  in->paging.declare(a, Paging::Times::daemon);
   return [in](Session& s) -> Result<Answer> {
     auto place = place_of(s, in->path);
     if (!place) return std::unexpected(place.error());
-    if (auto ok = check_instant("--since", in->since); !ok) return std::unexpected(ok.error());
-    if (auto ok = check_instant("--until", in->until); !ok) return std::unexpected(ok.error());
     add(place->query, "status", in->status);
     add(place->query, "model", in->model);
     in->origin.add_to(place->query);
-    add(place->query, "since", in->since);
-    add(place->query, "until", in->until);
     return answer(s.list("/usage/history/" + segment(place->group), place->query, in->paging), &event_view);
   };
 }
@@ -111,15 +114,16 @@ Action burn_rate(Arguments& a) {
 Result<void> check_by(const std::string& by) {
   constexpr std::array<std::string_view, 7> words{"agent",    "model",   "key",    "user",
                                                   "provider", "session", "dialect"};
-  const bool tag = by.starts_with("tag:") && by.size() > 4;
+  const bool tag = by == "tag" || (by.starts_with("tag:") && by.size() > 4);
   if (tag || std::ranges::find(words, by) != words.end()) return {};
-  return fail(Code::invalid,
-              fmt::format("--by: '{}' is none of agent, model, key, user, provider, session, dialect, tag:NAME",
-                          by.substr(0, 40)));
+  return fail(
+      Code::invalid,
+      fmt::format("--by: '{}' is none of agent, model, key, user, provider, session, dialect, tag, tag:NAME",
+                  by.substr(0, 40)));
 }
 
 // What calls add up to, by `fallback_by` in the last `fallback_window` where nothing else is asked for.
-Action sums(Arguments& a, const char* fallback_by, const char* fallback_window) {
+Action sums(Arguments& a, const char* fallback_by, const char* fallback_window, const View& view) {
   struct Input {
     std::string path;
     std::optional<std::string> by, window;
@@ -128,13 +132,13 @@ Action sums(Arguments& a, const char* fallback_by, const char* fallback_window) 
   };
   auto in = std::make_shared<Input>();
   a.positional("PATH", in->path, "An org, or a workspace, group or agent in it");
-  a.option(
-      "--by", "WHAT", in->by,
-      fmt::format("agent, model, key, user, provider, session, dialect, tag:NAME (default: {})", fallback_by));
+  a.option("--by", "WHAT", in->by,
+           fmt::format("agent, model, key, user, provider, session, dialect, tag, tag:NAME (default: {})",
+                       fallback_by));
   a.option("--window", "D", in->window, fmt::format("How far back: 24h, 7d (default: {})", fallback_window));
   in->origin.declare(a);
-  in->paging.declare(a);
-  return [in, fallback_by, fallback_window](Session& s) -> Result<Answer> {
+  in->paging.declare(a, Paging::Times::none);
+  return [in, fallback_by, fallback_window, &view](Session& s) -> Result<Answer> {
     auto place = place_of(s, in->path);
     if (!place) return std::unexpected(place.error());
     if (in->window && !parse_duration(*in->window)) {
@@ -146,12 +150,12 @@ Action sums(Arguments& a, const char* fallback_by, const char* fallback_window) 
     place->query.emplace_back("by", by);
     place->query.emplace_back("window", in->window.value_or(fallback_window));
     in->origin.add_to(place->query);
-    return answer(s.list("/usage/top/" + segment(place->group), place->query, in->paging), &top_view);
+    return answer(s.list("/usage/top/" + segment(place->group), place->query, in->paging), &view);
   };
 }
 
-Action top(Arguments& a) { return sums(a, "agent", "24h"); }
-Action report(Arguments& a) { return sums(a, "model", "30d"); }
+Action top(Arguments& a) { return sums(a, "agent", "24h", top_view); }
+Action report(Arguments& a) { return sums(a, "model", "30d", report_view); }
 
 constexpr std::array commands{
     Command{"history", "Show calls, newest first",

@@ -206,4 +206,22 @@ struct AuditRow {
   }
 };
 
+// An Ed25519 signature over the head of a chain: what was there then cannot be denied or rewritten later.
+struct Anchor {
+  std::string org, table;
+  std::int64_t seq = 0;
+  std::string hash;
+  std::int64_t sum = 0;
+  std::string created_at, signature;
+  static constexpr auto fields() {
+    return std::tuple{field("org", &Anchor::org, "its id; of the platform's own log all zeros"),
+                      field("table", &Anchor::table),
+                      field("seq", &Anchor::seq),
+                      field("hash", &Anchor::hash),
+                      field("sum", &Anchor::sum, "of ledger amounts, of credits charged, 0 for audit_logs"),
+                      field("created_at", &Anchor::created_at),
+                      field("signature", &Anchor::signature, "hexadecimal")};
+  }
+};
+
 }  // namespace govctl::api

@@ -170,4 +170,12 @@ struct Frozen {
   }
 };
 
+// POST /orgs/{org}/purge
+struct OrgPurged {
+  std::string id, slug;
+  static constexpr auto fields() {
+    return std::tuple{field("id", &OrgPurged::id), field("slug", &OrgPurged::slug)};
+  }
+};
+
 }  // namespace govctl::api

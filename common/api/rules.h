@@ -86,6 +86,16 @@ struct PolicyPatch {
   }
 };
 
+// One rule that holds, and the policy that says it.
+struct RuleFrom {
+  std::string rule, value, policy;
+  static constexpr auto fields() {
+    return std::tuple{field("rule", &RuleFrom::rule, "allow_models, max_output_tokens, rpm, …"),
+                      field("value", &RuleFrom::value),
+                      field("policy", &RuleFrom::policy, "path and name: acme/prod: default")};
+  }
+};
+
 // GET /policies/effective?path=: what the policies on the way down merge to.
 struct RateLimit {
   std::string path;
@@ -106,6 +116,7 @@ struct EffectivePolicy {
   bool clamp = true;
   std::string reserve;
   std::vector<std::string> sources;  // "acme/prod: default"
+  std::vector<RuleFrom> rules;
   static constexpr auto fields() {
     return std::tuple{
         field("path", &EffectivePolicy::path),
@@ -118,7 +129,8 @@ struct EffectivePolicy {
         field("rates", &EffectivePolicy::rates),
         field("clamp", &EffectivePolicy::clamp),
         field("reserve", &EffectivePolicy::reserve),
-        field("sources", &EffectivePolicy::sources)};
+        field("sources", &EffectivePolicy::sources),
+        field("rules", &EffectivePolicy::rules, "each rule that was merged, and its policy")};
   }
 };
 

@@ -44,6 +44,7 @@ Answer get_org(Request& request);
 Answer change_org(Request& request);
 Answer delete_org(Request& request);
 Answer undelete_org(Request& request);
+Answer purge_org(Request& request);
 Answer get_balance(Request& request);
 // billing_groups.cpp
 Answer create_billing_group(Request& request);
@@ -126,6 +127,11 @@ Answer refund_call(Request& request);
 Answer list_ledger(Request& request);
 Answer export_ledger(Request& request);
 Answer verify(Request& request);
+// explain.cpp
+Answer explain_call(Request& request);
+Answer get_verdict(Request& request);
+// outlook.cpp
+Answer explain_budgets(Request& request);
 // usage.cpp
 Answer list_usage(Request& request);
 Answer get_usage(Request& request);
@@ -135,5 +141,8 @@ Answer list_top(Request& request);
 // audit.cpp
 Answer list_org_audit(Request& request);
 Answer list_platform_audit(Request& request);
+// anchors.cpp
+Answer anchor_org(Request& request);
+Answer anchor_platform(Request& request);
 
 }  // namespace govctl::control

@@ -70,6 +70,25 @@ Result<domain::Org> apply(store::Transaction& tx, const api::OrgPatch& patch,
   return org;
 }
 
+// The deleted org that the route names; of several with one slug the last.
+asio::awaitable<Result<store::CatalogOrg>> find_deleted(Request& request) {
+  Query<std::vector<store::CatalogOrg>> query = store::list_orgs;
+  auto orgs = co_await request.registry.read(std::move(query));
+  if (!orgs) co_return std::unexpected(orgs.error());
+  const std::string& named = request.parameter(0);
+  const auto id = OrgId::parse(named);
+  const store::CatalogOrg* deleted = nullptr;
+  for (const auto& org : *orgs) {
+    if (!org.deleted_at || (id ? org.id != *id : org.slug != named)) continue;
+    if (deleted == nullptr || *org.deleted_at > *deleted->deleted_at) deleted = &org;
+  }
+  if (deleted == nullptr || !request.principal.all_orgs) {
+    co_return fail(Code::not_found, fmt::format("there is no deleted org '{}'", named.substr(0, 200)),
+                   "govctl org list");
+  }
+  co_return *deleted;
+}
+
 }  // namespace
 
 Answer make_org(Request& request, NewOrg wanted, domain::Org& org) {
@@ -172,27 +191,37 @@ Answer delete_org(Request& request) {
 
 Answer undelete_org(Request& request) {
   if (request.dry_run) co_return fail(Code::invalid, "undeleting an org has no dry run");
-  Query<std::vector<store::CatalogOrg>> query = store::list_orgs;
-  auto orgs = co_await request.registry.read(std::move(query));
-  if (!orgs) co_return std::unexpected(orgs.error());
-  const std::string& named = request.parameter(0);
-  const auto id = OrgId::parse(named);
-  // Of several deleted ones with one slug it is the last that comes back.
-  const store::CatalogOrg* deleted = nullptr;
-  for (const auto& org : *orgs) {
-    if (!org.deleted_at || (id ? org.id != *id : org.slug != named)) continue;
-    if (deleted == nullptr || *org.deleted_at > *deleted->deleted_at) deleted = &org;
-  }
-  if (deleted == nullptr || !request.principal.all_orgs) {
-    co_return fail(Code::not_found, fmt::format("there is no deleted org '{}'", named.substr(0, 200)),
-                   "govctl org list");
-  }
+  auto deleted = co_await find_deleted(request);
+  if (!deleted) co_return std::unexpected(deleted.error());
   Subject subject{"org", deleted->id.text(), deleted->slug};
   auto audit =
       Author(request).record("org.undelete", std::move(subject), "brought back org " + deleted->slug, Json());
   auto tenant = co_await request.registry.undelete_org(deleted->slug, std::move(audit));
   if (!tenant) co_return std::unexpected(tenant.error());
   co_return reply(shown((*tenant)->snapshot()->config().org));
+}
+
+Answer purge_org(Request& request) {
+  auto deleted = co_await find_deleted(request);
+  if (!deleted) {
+    if (auto there = find_org(request, request.parameter(0))) {
+      co_return fail(Code::conflict,
+                     fmt::format("org {} is not deleted: only then it can be purged", there->org().slug),
+                     fmt::format("govctl org delete {} --confirm={}", there->org().slug, there->org().slug));
+    }
+    co_return std::unexpected(deleted.error());
+  }
+  if (request.asked("confirm") != deleted->slug) {
+    co_return fail(Code::invalid, fmt::format("purging an org needs its slug again: confirm={}", deleted->slug),
+                   fmt::format("govctl org purge {} --confirm={}", request.parameter(0), deleted->slug));
+  }
+  const api::OrgPurged purged{deleted->id.text(), deleted->slug};
+  if (request.dry_run) co_return reply(purged);
+  auto audit = Author(request).record("org.purge", Subject{"org", purged.id, purged.slug},
+                                      "destroyed the keys and the file of org " + purged.slug, Json());
+  auto done = co_await request.registry.purge_org(deleted->id, std::move(audit));
+  if (!done) co_return std::unexpected(done.error());
+  co_return reply(purged);
 }
 
 Answer get_balance(Request& request) {

@@ -2,6 +2,7 @@
 
 #include "daemon/control/changes.h"
 #include "daemon/control/checks.h"
+#include "daemon/control/explained.h"
 #include "daemon/control/handlers.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
@@ -123,6 +124,7 @@ api::EffectivePolicy effective_of(const NodeAt& at) {
   effective.clamp = rules.clamp;
   effective.reserve = rules.estimate ? "estimate" : "worst-case";
   effective.sources = rules.sources;
+  effective.rules = shown(rules);
   return effective;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/api/explain.h"
 #include "common/api/keys.h"
 #include "common/api/ledger.h"
 #include "common/api/operations.h"
@@ -63,6 +64,9 @@ constexpr std::array table{
           nullptr, of<api::Org>, 200, Shape::versioned, Names{"confirm"}},
     Route{"POST", "/orgs/{org}/undelete", Needs(orgs_delete), undelete_org, "Bring back a deleted org", nullptr,
           of<api::Org>},
+    Route{"POST", "/orgs/{org}/purge", Needs(orgs_delete), purge_org,
+          "Destroy a deleted org's keys and file, for good", nullptr, of<api::OrgPurged>, 200, Shape::object,
+          Names{"confirm"}},
     Route{"GET", "/orgs/{org}/balance", Needs(ledger_read), get_balance, "Balance and what is reserved",
           nullptr, of<api::Balance>},
     Route{"POST", "/groups", Needs(orgs_write), create_billing_group,
@@ -148,6 +152,9 @@ constexpr std::array table{
     Route{"GET", "/policies/effective", Needs(policies_read), get_effective_policy,
           "What the policies on the way to a path merge to", nullptr, of<api::EffectivePolicy>, 200,
           Shape::object, Names{"path", "key_id"}},
+    Route{"GET", "/can-i", Needs(policies_read), get_verdict,
+          "Whether a call of an agent would pass now; it is not made", nullptr, of<api::Verdict>, 200,
+          Shape::object, Names{"agent", "model", "key_id", "input_tokens", "max_tokens"}},
     Route{"GET", "/policies/{id}", Needs(policies_read), get_policy, "One policy", nullptr, of<api::Policy>},
     Route{"PATCH", "/policies/{id}", Needs(policies_write), change_policy,
           "Change a policy; null clears a rule", of<api::PolicyPatch>, of<api::Policy>, 200, Shape::versioned},
@@ -157,6 +164,9 @@ constexpr std::array table{
           of<api::BudgetCreate>, of<api::Budget>, 201},
     Route{"GET", "/budgets", Needs(budgets_read), list_budgets, "Budgets on a path and below, or all", nullptr,
           list_of<api::Budget>, 200, Shape::list, Names{"path"}},
+    Route{"GET", "/budgets/explain", Needs(budgets_read), explain_budgets,
+          "What limits a path, how fast it is used up, and when it is gone", nullptr,
+          list_of<api::BudgetOutlook>, 200, Shape::list, Names{"path"}},
     Route{"GET", "/budgets/{id}", Needs(budgets_read), get_budget, "One budget with what is spent and held",
           nullptr, of<api::Budget>},
     Route{"PATCH", "/budgets/{id}", Needs(budgets_write), change_budget, "Change a budget",
@@ -223,6 +233,8 @@ constexpr std::array table{
           Names{"path", "status", "model", "session", "tag", "since", "until"}},
     Route{"GET", "/usage/request/{request_id}", Needs(analytics_read), get_usage, "One call", nullptr,
           of<api::UsageEvent>},
+    Route{"GET", "/usage/request/{request_id}/explanation", Needs(analytics_read), explain_call,
+          "Why a call was refused or passed, and what would change that", nullptr, of<api::Explanation>},
     Route{"GET", "/usage/burn-rate/{group_id}", Needs(analytics_read), get_burn_rate,
           "Credits of the last 24 hours and 7 days", nullptr, of<api::BurnRate>, 200, Shape::object,
           Names{"path"}},
@@ -233,6 +245,10 @@ constexpr std::array table{
     Route{"GET", "/orgs/{org}/audit", Needs(audit_read), list_org_audit, "Changes and calls, newest first",
           nullptr, list_of<api::AuditRow>, 200, Shape::list,
           Names{"actor", "event", "resource", "since", "until"}},
+    Route{"POST", "/orgs/{org}/anchors", Needs(audit_read), anchor_org, "Sign the heads of an org's chains now",
+          nullptr, list_of<api::Anchor>},
+    Route{"POST", "/audit/anchors", Needs(audit_read), anchor_platform,
+          "Sign the head of the platform's audit log now", nullptr, list_of<api::Anchor>},
     Route{"GET", "/audit", Needs(audit_read), list_platform_audit, "The platform's changes, newest first",
           nullptr, list_of<api::AuditRow>, 200, Shape::list,
           Names{"actor", "event", "resource", "since", "until"}},

@@ -83,6 +83,7 @@ std::optional<By> parse_by(std::string_view word) {
   if (word.size() > tag_prefix.size() && word.starts_with(tag_prefix)) {
     return By{tag, std::string(word.substr(tag_prefix.size()))};
   }
+  if (word == "tag") return By{tag, {}};
   for (const auto& [name, what] : words) {
     if (name == word) return By{what, {}};
   }
@@ -230,7 +231,7 @@ Answer list_top(Request& request) {
   const auto by = parse_by(request.asked("by").value_or("agent"));
   if (!by)
     co_return fail(Code::invalid,
-                   "'by' must be agent, model, key, user, provider, session, dialect or tag:NAME");
+                   "'by' must be agent, model, key, user, provider, session, dialect, tag or tag:NAME");
   co_return co_await top_by(request, *by);
 }
 

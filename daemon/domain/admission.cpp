@@ -103,8 +103,11 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
     return std::unexpected(std::move(refusal));
   };
   if (const std::string why = model_refusal(rules, provider, upstream_model); !why.empty()) {
-    return refuse(Cause::model_denied,
-                  fmt::format("model '{}' at {} is not allowed: {}", upstream_model, provider, why));
+    auto refusal = refuse(Cause::model_denied,
+                          fmt::format("model '{}' at {} is not allowed: {}", upstream_model, provider, why));
+    refusal.error().provider = provider;
+    refusal.error().model = upstream_model;
+    return refusal;
   }
   for (const auto& feature : ask.costly) {
     const bool allowed =
@@ -239,6 +242,7 @@ Refusal rate_refusal(const RateLine& line, std::string_view path) {
   refusal.path = path;
   refusal.limit = line.limit;
   refusal.spent = line.used;
+  refusal.needed = line.adds;
   refusal.retry_after_s = std::clamp<std::int64_t>(line.retry_after_s, 1, 60);
   const char* const what = line.cause == Cause::rpm   ? "calls a minute"
                            : line.cause == Cause::tpm ? "tokens a minute"

@@ -57,6 +57,30 @@ std::string_view cause_word(Cause cause);
 // POLICY_BLOCKED, or BUDGET_EXCEEDED for money.
 CallStatus status_of(Cause cause);
 
+// One thing that must have room for the hold: the balance, a budget, or a key's cap.
+struct MoneyLine {
+  Cause cause = Cause::credits;
+  Level level = Level::org;
+  Period period = Period::total;
+  std::int64_t limit = 0;  // balance + overdraft, or the budget's limit
+  std::int64_t spent = 0;  // 0 for the balance
+  std::int64_t held = 0;
+  std::uint64_t meter = 0;  // identity of what runs out, for queueing fairly
+  [[nodiscard]] std::int64_t room() const { return limit - spent - held; }
+  [[nodiscard]] std::int64_t room_when_settled() const {
+    return limit - spent;
+  }  // if calls in flight cost nothing
+};
+
+struct RateLine {
+  Cause cause = Cause::rpm;
+  Level level = Level::org;
+  std::int64_t limit = 0;
+  std::int64_t used = 0;
+  std::int64_t adds = 1;           // what this call adds
+  std::int64_t retry_after_s = 1;  // until enough has left the window
+};
+
 struct Refusal {
   Cause cause = Cause::bad_request;
   std::string message;  // one sentence: the rule or budget, its path, limit, spent, held, reset
@@ -66,7 +90,10 @@ struct Refusal {
   std::optional<Period> period;  // of a budget
   std::optional<Timestamp> resets_at;
   std::optional<std::int64_t> retry_after_s;
-  std::string parameter;  // the field of the body, for bad_request
+  std::string parameter;         // the field of the body, for bad_request
+  std::string provider, model;   // what a rule forbids, as it goes upstream
+  std::vector<MoneyLine> money;  // all that was compared, where money or a rate decided
+  std::vector<RateLine> rates;
 };
 
 // What the call would hold: after rules, before money.
@@ -96,30 +123,6 @@ struct Demand {
 std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, std::string_view provider,
                                            std::string_view upstream_model, const ModelPrice& price,
                                            std::int64_t credits_per_usd);
-
-// One thing that must have room for the hold: the balance, a budget, or a key's cap.
-struct MoneyLine {
-  Cause cause = Cause::credits;
-  Level level = Level::org;
-  Period period = Period::total;
-  std::int64_t limit = 0;  // balance + overdraft, or the budget's limit
-  std::int64_t spent = 0;  // 0 for the balance
-  std::int64_t held = 0;
-  std::uint64_t meter = 0;  // identity of what runs out, for queueing fairly
-  [[nodiscard]] std::int64_t room() const { return limit - spent - held; }
-  [[nodiscard]] std::int64_t room_when_settled() const {
-    return limit - spent;
-  }  // if calls in flight cost nothing
-};
-
-struct RateLine {
-  Cause cause = Cause::rpm;
-  Level level = Level::org;
-  std::int64_t limit = 0;
-  std::int64_t used = 0;
-  std::int64_t adds = 1;           // what this call adds
-  std::int64_t retry_after_s = 1;  // until enough has left the window
-};
 
 template <class T, std::size_t capacity>
 struct Lines {

@@ -49,6 +49,9 @@ Result<void> check_glob(std::string_view pattern) {
 
 namespace {
 
+constexpr std::array<std::string_view, 5> number_kinds{"max_input_tokens", "max_output_tokens", "rpm", "tpm",
+                                                       "parallel"};
+
 void take_minimum(std::optional<Sourced>& rule, const std::optional<std::int64_t>& value,
                   const std::string& source) {
   if (value && (!rule || *value < rule->value)) rule = Sourced{*value, source};
@@ -64,12 +67,23 @@ void take_list(std::vector<SourcedGlobs>& lists, const std::optional<Globs>& glo
 
 }  // namespace
 
+std::string_view number_kind_word(NumberKind kind) { return number_kinds[static_cast<std::size_t>(kind)]; }
+std::optional<NumberKind> parse_number_kind(std::string_view word) {
+  const auto* const found = std::ranges::find(number_kinds, word);
+  if (found == number_kinds.end()) return std::nullopt;
+  return static_cast<NumberKind>(found - number_kinds.begin());
+}
+
+std::string source_of(std::string_view place, std::string_view policy) {
+  return fmt::format("{}: {}", place, policy);
+}
+
 Rules merge(const std::vector<PolicyAt>& chain) {
   Rules rules;
   bool any_estimate = false;
   bool any_worst_case = false;
   for (const auto& [policy, path] : chain) {
-    const std::string source = fmt::format("{}: {}", path, policy->name);
+    const std::string source = source_of(path, policy->name);
     rules.sources.push_back(source);
     take_list(rules.allow_models, policy->allow_models, source);
     take_list(rules.deny_models, policy->deny_models, source);
@@ -83,6 +97,11 @@ Rules merge(const std::vector<PolicyAt>& chain) {
       take_minimum(rate->rpm, policy->rpm);
       take_minimum(rate->tpm, policy->tpm);
       take_minimum(rate->parallel, policy->parallel);
+    }
+    const std::array values{policy->max_input_tokens, policy->max_output_tokens, policy->rpm, policy->tpm,
+                            policy->parallel};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i]) rules.numbers.push_back({static_cast<NumberKind>(i), policy->level, *values[i], source});
     }
     if (policy->clamp && !*policy->clamp) rules.clamp = false;
     if (policy->estimate) (*policy->estimate ? any_estimate : any_worst_case) = true;

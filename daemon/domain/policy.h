@@ -30,13 +30,25 @@ struct SourcedGlobs {
   std::string source;
 };
 
+// One number of one policy: where several stand in a call's way, each must give way.
+enum class NumberKind : std::uint8_t { max_input_tokens, max_output_tokens, rpm, tpm, parallel };
+std::string_view number_kind_word(NumberKind kind);  // "max_input_tokens", …
+std::optional<NumberKind> parse_number_kind(std::string_view word);
+struct NumberRule {
+  NumberKind kind = NumberKind::rpm;
+  Level level = Level::org;
+  std::int64_t value = 0;
+  std::string source;
+};
+
 struct Rules {
   std::vector<SourcedGlobs> allow_models;  // a model must match one pattern of every list
   std::vector<SourcedGlobs> deny_models;
   std::vector<SourcedGlobs> providers;
   std::vector<SourcedGlobs> costly;  // a costly feature must be in every list; no list at all: refused
   std::optional<Sourced> max_input_tokens, max_output_tokens;
-  std::vector<RateRule> rates;  // at most one a level, merged
+  std::vector<RateRule> rates;      // at most one a level, merged
+  std::vector<NumberRule> numbers;  // all that were merged, for those who explain
   bool clamp = true;
   bool estimate = false;  // only when no policy says worst-case
   std::vector<std::string> sources;
@@ -47,6 +59,8 @@ struct PolicyAt {
   const Policy* policy = nullptr;
   std::string path;
 };
+// How a rule names the policy that it is from: "acme/prod: default".
+std::string source_of(std::string_view place, std::string_view policy);
 Rules merge(const std::vector<PolicyAt>& chain);
 
 // Why a model or provider is not allowed: the sentence's middle, "acme/prod: default allows gpt-4o* only".

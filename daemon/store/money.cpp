@@ -20,6 +20,7 @@ constexpr const char* release_all_sql = "DELETE FROM reservations";
 constexpr const char* open_sql = "SELECT " RESERVATION_COLUMNS " FROM reservations ORDER BY request_id";
 constexpr const char* release_sql = "DELETE FROM reservations WHERE request_id = ?";
 constexpr const char* rules_sql = "INSERT OR IGNORE INTO rule_snapshots(id, rules) VALUES (:id, :rules)";
+constexpr const char* find_rules_sql = "SELECT rules FROM rule_snapshots WHERE id = :id";
 
 // By index and without copies: this runs once for each call. What is bound outlives the statement's run.
 class Binder {
@@ -132,6 +133,17 @@ Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rul
     insert.exec();
     insert.reset();
     return {};
+  });
+}
+
+Result<std::string> find_rules(Connection& connection, std::int64_t id) {
+  return guarded([&]() -> Result<std::string> {
+    std::string rules;
+    SQLite::Statement& select = connection.prepared(find_rules_sql);
+    set(select, ":id", id);
+    if (select.executeStep()) rules = select.getColumn(0).getString();
+    select.reset();
+    return rules;
   });
 }
 

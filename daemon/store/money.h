@@ -25,6 +25,8 @@ Result<void> insert_event(Transaction& tx, const domain::UsageEvent& event);
 // integer.
 std::int64_t rules_id_of(std::string_view rules);
 Result<void> insert_rules(Transaction& tx, std::int64_t id, std::string_view rules);
+// Empty when there are none.
+Result<std::string> find_rules(Connection& connection, std::int64_t id);
 
 Result<std::vector<domain::Reservation>> open_reservations(Connection& connection);
 // Holds of a restored file: their calls ended where it was not seen. How many there were.
@@ -114,7 +116,7 @@ struct UsageSum {
   Cost cost;
 };
 // Sorted by credits, most first. Calls are events with a charge or SUCCESS/ERROR status. `tag` names the tag to
-// go by.
+// go by; without it each tag=value has a sum, and a call counts in each of its own.
 Result<std::vector<UsageSum>> sum_usage(Connection& connection, UsageBy by, const UsageFilter& filter,
                                         std::int64_t limit, const std::string& tag = {});
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "daemon/store/columns.h"
@@ -32,7 +33,7 @@ SELECT agent_id, key_id, model, user, provider, count,
          + coalesce(json_extract(other_usage, '$.audio_in'), 0),
        output_tokens + reasoning_tokens + coalesce(json_extract(other_usage, '$.audio_out'), 0),
        credits_charged, cost_usd, session, dialect,
-       CASE WHEN :by_tag IS NULL THEN NULL
+       CASE WHEN :by_tag IS NULL THEN tags
             ELSE (SELECT json_each.value FROM json_each(tags) WHERE json_each.key = :by_tag) END
 FROM usage_events
 WHERE created_at >= :since AND created_at < :until AND (credits_charged > 0 OR status IN ('SUCCESS', 'ERROR'))
@@ -55,6 +56,19 @@ constexpr std::array groupings{Grouping{UsageBy::agent, 0, true},     Grouping{U
                                Grouping{UsageBy::key, 1, true},       Grouping{UsageBy::user, 3, false},
                                Grouping{UsageBy::provider, 4, false}, Grouping{UsageBy::session, 10, false},
                                Grouping{UsageBy::dialect, 11, false}, Grouping{UsageBy::tag, 12, false}};
+
+// "team=search" for each tag of a call; one empty name for a call without.
+std::vector<std::string> pairs_of(const std::string& tags) {
+  std::vector<std::string> pairs;
+  const auto json = nlohmann::json::parse(tags, nullptr, false);
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.items()) {
+      pairs.push_back(name + "=" + (value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+  }
+  if (pairs.empty()) pairs.emplace_back();
+  return pairs;
+}
 
 bool add(UsageSum& sum, SQLite::Statement& row) {
   const auto credits = sum.credits.plus(Credits::of(row.getColumn(8).getInt64()));
@@ -127,9 +141,12 @@ Result<std::vector<UsageSum>> sum_usage(Connection& connection, UsageBy by, cons
     set(select, ":tag_value", filter.tag_value);
     set_or_null(select, ":by_tag", tag);
     std::unordered_map<std::string, UsageSum> groups;
+    const bool all_tags = by == UsageBy::tag && tag.empty();
     while (select.executeStep()) {
-      UsageSum& sum = groups[select.getColumn(grouping.column).getString()];
-      if (!add(sum, select)) return std::unexpected(out_of_range());
+      const std::string value = select.getColumn(grouping.column).getString();
+      for (const std::string& name : all_tags ? pairs_of(value) : std::vector{value}) {
+        if (!add(groups[name], select)) return std::unexpected(out_of_range());
+      }
     }
     select.reset();
 

@@ -32,15 +32,15 @@ std::optional<Refusal> inactive(const Snapshot& snapshot, const std::array<const
     return std::nullopt;
   };
   const domain::Org& org = snapshot.config().org;
-  if (auto refusal = check(*nodes[0], org.active && !org.deleted_at, org.frozen, "org set --active=true")) {
+  if (auto refusal = check(*nodes[0], org.active && !org.deleted_at, org.frozen, "org set --active on")) {
     return refusal;
   }
   const auto& workspace = snapshot.workspace(*nodes[1]);
-  if (auto refusal = check(*nodes[1], workspace.active, workspace.frozen, "workspace set --active=true")) {
+  if (auto refusal = check(*nodes[1], workspace.active, workspace.frozen, "workspace set --active on")) {
     return refusal;
   }
   const auto& group = snapshot.group(*nodes[2]);
-  if (auto refusal = check(*nodes[2], group.active, group.frozen, "group set --active=true")) return refusal;
+  if (auto refusal = check(*nodes[2], group.active, group.frozen, "group set --active on")) return refusal;
   const auto& agent = snapshot.agent(*nodes[3]);
   return check(*nodes[3], agent.active, agent.frozen, "agent enable");
 }

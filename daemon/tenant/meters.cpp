@@ -94,6 +94,7 @@ void Meters::money_lines(const Snapshot& snapshot, const std::array<const Node*,
     lines.add(line);
   }
   for (std::size_t i = 0; i < level_count; ++i) {
+    if (nodes[i] == nullptr) continue;
     for (const std::size_t row : nodes[i]->budgets) {
       const domain::Budget& budget = config.budgets[row];
       domain::MoneyLine line;
@@ -107,6 +108,7 @@ void Meters::money_lines(const Snapshot& snapshot, const std::array<const Node*,
       lines.add(line);
     }
   }
+  if (nodes[4] == nullptr) return;
   const domain::ApiKey& key = snapshot.key(*nodes[4]);
   if (key.limit) {
     domain::MoneyLine line;

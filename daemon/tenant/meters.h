@@ -83,7 +83,7 @@ class Meters {
   [[nodiscard]] const Meter* find(const Uuid& node) const;
   MeterChain chain(const domain::Scope& scope);
 
-  // What must have room for a call of this key.
+  // What must have room for a call of this key; of this agent, where the chain ends with it.
   void money_lines(const Snapshot& snapshot, const std::array<const Node*, level_count>& nodes,
                    const MeterChain& meters, domain::MoneyLines& lines) const;
   static void rate_lines(const domain::Rules& rules, const MeterChain& meters, std::int64_t steady_second,

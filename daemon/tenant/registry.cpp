@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "daemon/store/anchor_rows.h"
 #include "daemon/store/catalog.h"
 #include "daemon/store/credentials.h"
 #include "daemon/store/orgs.h"
@@ -289,7 +290,7 @@ asio::awaitable<Result<void>> Registry::delete_org(std::shared_ptr<Tenant> tenan
                                                    bool dry_run) {
   if (tenant->inflight() > 0) {
     co_return fail(Code::conflict, "calls of this org are in flight; try again when they have ended",
-                   fmt::format("govctl org set {} --active=false", tenant->snapshot()->root().slug));
+                   fmt::format("govctl org set {} --active off", tenant->snapshot()->root().slug));
   }
   const Timestamp now = services_.clock->now();
   const OrgId id = tenant->id();
@@ -372,6 +373,20 @@ asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::undelete_org(std::str
   co_return tenant;
 }
 
+asio::awaitable<Result<void>> Registry::purge_org(OrgId id, domain::AuditRecord audit) {
+  // What is written first says that it was asked for, whatever a crash leaves of the rest.
+  store::Work write = [audit](store::Transaction& tx) { return store::append_audit(tx, audit); };
+  auto written = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(write));
+  if (!written) co_return written;
+  Result<void> destroyed;
+  std::function<void()> destroy = [&]() {
+    destroyed = services_.keyring->destroy_org_key(id);
+    if (destroyed) remove_database(state_->trash_path(id));
+  };
+  co_await in_pool(services_, std::move(destroy));
+  co_return destroyed;
+}
+
 asio::awaitable<Result<void>> Registry::index_key(const domain::Hash& hash, OrgId org) {
   store::Work work = [hash, org](store::Transaction& tx) { return store::index_key(tx, hash, org); };
   auto indexed = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(work));
@@ -435,6 +450,35 @@ std::string Registry::metrics_text() const {
   const auto depth = services_.writers->depth();
   metrics.set_queue_depth(static_cast<std::int64_t>(depth.journal), static_cast<std::int64_t>(depth.writer));
   return metrics.text();
+}
+
+asio::awaitable<Result<std::vector<store::Anchor>>> Registry::anchor(std::shared_ptr<Tenant> tenant,
+                                                                     bool dry_run) {
+  const OrgId org = tenant ? tenant->id() : OrgId{};
+  store::File& file = tenant ? *tenant->file_ : *state_->catalog;
+  const std::string path = tenant ? tenant->path() : catalog_path_;
+  Result<std::vector<store::Anchor>> newest;
+  std::function<void()> sign = [&]() {
+    newest = [&]() -> Result<std::vector<store::Anchor>> {
+      if (!dry_run) {
+        auto written = store::write_anchors(*services_.writers, file, org, services_.anchors_dir,
+                                            services_.signer, services_.clock->now());
+        if (!written) return std::unexpected(written.error());
+      }
+      auto connection = store::Connection::open(path, store::Access::read);
+      if (!connection) return std::unexpected(connection.error());
+      auto all = store::read_anchors(**connection, org);
+      if (!all) return all;
+      std::map<domain::ChainTable, store::Anchor> last;
+      for (auto& each : *all) last.insert_or_assign(each.table, std::move(each));
+      std::vector<store::Anchor> anchors;
+      for (auto& [table, each] : last) anchors.push_back(std::move(each));
+      return anchors;
+    }();
+  };
+  if (tenant) static_cast<void>(co_await catch_up(services_, file));
+  co_await in_pool(services_, std::move(sign));
+  co_return newest;
 }
 
 void Registry::write_anchors() {

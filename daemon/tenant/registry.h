@@ -71,11 +71,16 @@ class Registry {
   asio::awaitable<Result<void>> delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit,
                                            bool dry_run);
   asio::awaitable<Result<std::shared_ptr<Tenant>>> undelete_org(std::string slug, domain::AuditRecord audit);
+  // Of a deleted org: its key file is destroyed, so that its secrets in old backups are gone too, then its file.
+  asio::awaitable<Result<void>> purge_org(OrgId id, domain::AuditRecord audit);
   // After a key was made: it is found from now on. The catalog's index row first.
   asio::awaitable<Result<void>> index_key(const domain::Hash& hash, OrgId org);
 
   // The proof, of one org or (null) of the platform's own audit log.
   asio::awaitable<Result<store::Report>> verify(std::shared_ptr<Tenant> tenant);
+
+  // Signs what has moved, now; the newest anchor of each table, of one org or (null) of the platform's log.
+  asio::awaitable<Result<std::vector<store::Anchor>>> anchor(std::shared_ptr<Tenant> tenant, bool dry_run);
 
   [[nodiscard]] const Services& services() const { return services_; }
   [[nodiscard]] store::File& catalog() const;

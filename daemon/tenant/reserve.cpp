@@ -54,6 +54,22 @@ domain::UsageEvent event_of(const CallFacts& call, const Snapshot& snapshot, con
   return event;
 }
 
+// Why it was not admitted, with all the lines that were compared.
+Refusal refusal_of(const Decision& decision, const domain::MoneyLines& money, const domain::RateLines& rates,
+                   const std::array<const Node*, level_count>& nodes, Timestamp now) {
+  Refusal refusal;
+  if (decision.kind == Decision::Kind::refuse_rate) {
+    refusal = domain::rate_refusal(*decision.rate, nodes[static_cast<std::size_t>(decision.rate->level)]->path);
+  } else {
+    refusal = domain::money_refusal(*decision.money, decision.needed, path_of(*decision.money, nodes), now);
+    if (refusal.cause == Cause::budget) refusal.next = fmt::format("govctl budget explain {}", refusal.path);
+    if (refusal.cause == Cause::key_limit) refusal.next = fmt::format("govctl key list {}", refusal.path);
+  }
+  refusal.money.assign(money.begin(), money.end());
+  refusal.rates.assign(rates.begin(), rates.end());
+  return refusal;
+}
+
 // What the candidates that the rules allow need together.
 struct Covered {
   domain::Demand demand;
@@ -249,16 +265,9 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
     co_await wait_for_room(contender);
   }
   const Decision& decision = contender.decision;
-  if (decision.kind == Decision::Kind::refuse_rate) {
-    co_return std::unexpected(domain::rate_refusal(
-        *decision.rate, contender.nodes[static_cast<std::size_t>(decision.rate->level)]->path));
-  }
   if (decision.kind != Decision::Kind::admit) {
-    Refusal refusal = domain::money_refusal(*decision.money, decision.needed,
-                                            path_of(*decision.money, contender.nodes), services_.clock->now());
-    if (refusal.cause == Cause::budget) refusal.next = fmt::format("govctl budget list {}", refusal.path);
-    if (refusal.cause == Cause::key_limit) refusal.next = fmt::format("govctl key list {}", refusal.path);
-    co_return std::unexpected(std::move(refusal));
+    co_return std::unexpected(
+        refusal_of(decision, contender.money, contender.rates, contender.nodes, services_.clock->now()));
   }
 
   // The hold in memory is given back whatever ends this coroutine before its row is known to be there; a row
@@ -289,6 +298,7 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   hold->rate = contender.rate;
   hold->clamped = decision.clamped;
   hold->waited = waited;
+  hold->decision = decision_json(contender.money);
 
   domain::Reservation reservation;
   reservation.request_id = facts.request_id;
@@ -327,6 +337,40 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   }
   hold->granted_steady = services_.clock->steady_micros();
   co_return Hold(std::move(hold));
+}
+
+std::expected<Considered, Refusal> Tenant::consider(const Caller& caller, const domain::Ask& ask,
+                                                    const Route& route) const {
+  CallFacts facts;
+  facts.caller = caller;
+  facts.ask = ask;
+  const auto nodes = caller.snapshot->chain(*caller.key);
+  if (auto refusal = inactive(*caller.snapshot, nodes)) return std::unexpected(std::move(*refusal));
+  auto covered = cover(facts, route);
+  if (!covered) return std::unexpected(std::move(covered.error()));
+  domain::MoneyLines money;
+  domain::RateLines rates;
+  Decision decision;
+  {
+    const std::int64_t second = services_.clock->steady_micros() / micros_per_second;
+    const std::scoped_lock lock(state_->mutex);
+    state_->meters.roll(services_.clock->now());
+    MeterChain meters{};
+    for (std::size_t i = 0; i < level_count; ++i) {
+      if (nodes[i] != nullptr) meters[i] = &state_->meters.at(nodes[i]->id);
+    }
+    state_->meters.money_lines(*caller.snapshot, nodes, meters, money);
+    Meters::rate_lines(*caller.key->rules, meters, second, covered->demand.rate_tokens, rates);
+    decision = domain::decide(covered->demand, rates, money, true);
+  }
+  if (decision.kind != Decision::Kind::admit) {
+    return std::unexpected(refusal_of(decision, money, rates, nodes, services_.clock->now()));
+  }
+  return Considered{&route.candidates[covered->dearest],
+                    decision.hold,
+                    decision.output_tokens,
+                    decision.clamped,
+                    {money.begin(), money.end()}};
 }
 
 // --- settle
@@ -393,6 +437,7 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   event.completion = outcome.completion;
   event.flags = charge.flags;
   event.error_message = outcome.error_message;
+  event.decision = std::move(hold.decision);
   settlement.group = snapshot.config().org.billing_group;
   settlement.meters = hold.meters;
   settlement.rate = hold.rate;

@@ -52,9 +52,13 @@ Refusal refuse(Cause cause, std::string message, std::string path, std::string n
 std::optional<Refusal> denied(const Caller& caller, const domain::Provider& provider, std::string_view model) {
   const auto why = domain::model_refusal(*caller.key->rules, provider.name, model);
   if (why.empty()) return std::nullopt;
-  return refuse(Cause::model_denied,
-                fmt::format("model '{}' at {} is not allowed: {}", model.substr(0, 100), provider.name, why),
-                caller.key->path, fmt::format("govctl policy effective {}", caller.key->path));
+  Refusal refusal =
+      refuse(Cause::model_denied,
+             fmt::format("model '{}' at {} is not allowed: {}", model.substr(0, 100), provider.name, why),
+             caller.key->path, fmt::format("govctl policy effective {}", caller.key->path));
+  refusal.provider = provider.name;
+  refusal.model = model.substr(0, 100);
+  return refusal;
 }
 
 // The provider joined with its price and the org's credential.

@@ -3,42 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "daemon/store/money.h"
+#include "daemon/tenant/rules_text.h"
 
 namespace govctl::tenant {
-namespace {
-
-nlohmann::ordered_json lists_json(const std::vector<domain::SourcedGlobs>& lists) {
-  auto array = nlohmann::ordered_json::array();
-  for (const auto& list : lists) array.push_back({{"source", list.source}, {"globs", list.globs}});
-  return array;
+std::string policy_place(const Node& node) {
+  return node.level == Level::key ? fmt::format("key {} of {}", node.slug, node.path) : node.path;
 }
-
-// What a decision rested on, kept so that any call can be explained later.
-std::string rules_json(const domain::Rules& rules) {
-  nlohmann::ordered_json json{{"sources", rules.sources}, {"clamp", rules.clamp}, {"estimate", rules.estimate}};
-  if (!rules.allow_models.empty()) json["allow_models"] = lists_json(rules.allow_models);
-  if (!rules.deny_models.empty()) json["deny_models"] = lists_json(rules.deny_models);
-  if (!rules.providers.empty()) json["providers"] = lists_json(rules.providers);
-  if (!rules.costly.empty()) json["costly"] = lists_json(rules.costly);
-  const auto number = [&](const char* name, const std::optional<domain::Sourced>& rule) {
-    if (rule) json[name] = {{"source", rule->source}, {"value", rule->value}};
-  };
-  number("max_input_tokens", rules.max_input_tokens);
-  number("max_output_tokens", rules.max_output_tokens);
-  for (const auto& rate : rules.rates) {
-    nlohmann::ordered_json row{{"level", level_word(rate.level)}};
-    if (rate.rpm) row["rpm"] = *rate.rpm;
-    if (rate.tpm) row["tpm"] = *rate.tpm;
-    if (rate.parallel) row["parallel"] = *rate.parallel;
-    json["rates"].push_back(std::move(row));
-  }
-  return json.dump();
-}
-
-}  // namespace
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::build(domain::OrgConfig config) {
   auto snapshot = std::make_shared<Snapshot>();
@@ -113,12 +85,11 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(domain::OrgConfig config
     for (const Node* at : s.chain(node)) {
       if (at == nullptr) break;
       for (const std::size_t row : at->policies) {
-        chain.push_back({&c.policies[row],
-                         at->level == Level::key ? fmt::format("key {} of {}", at->slug, at->path) : at->path});
+        chain.push_back({&c.policies[row], policy_place(*at)});
       }
     }
     auto rules = std::make_shared<domain::Rules>(domain::merge(chain));
-    node.rules_json = rules_json(*rules);
+    node.rules_json = rules_text(*rules);
     node.rules_id = store::rules_id_of(node.rules_json);
     node.rules = std::move(rules);
   }

@@ -47,6 +47,9 @@ struct Node {
   std::int64_t rules_id = 0;
 };
 
+// What a policy hangs on, for people: a path, or "key NAME of PATH".
+std::string policy_place(const Node& node);
+
 class Snapshot {
  public:
   // corrupt when a row's parent is missing.

@@ -122,6 +122,7 @@ struct HoldFacts {
   bool waited = false;
   bool settled = false;
   std::int64_t granted_steady = 0;  // when the call could be sent
+  std::string decision;             // decision_json() of its admission
   domain::Outcome outcome;
 };
 

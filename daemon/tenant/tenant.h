@@ -103,6 +103,15 @@ struct RateState {
   std::int64_t limit = 0, remaining = 0, reset_s = 0;
 };
 
+// A call that would pass.
+struct Considered {
+  const Candidate* candidate = nullptr;  // the dearest that it may go to, of the route
+  Credits hold;
+  std::int64_t output_tokens = 0;
+  bool clamped = false;
+  std::vector<domain::MoneyLine> money;
+};
+
 struct HoldFacts;
 
 // Money held for one call. Whoever owns it must settle it; destroyed unsettled, it settles itself from what was
@@ -219,6 +228,11 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   // Checks the rules, then money and rates in one step, waits up to 5 s for calls in flight where that can
   // help, and makes the hold durable. On the caller's io_context.
   asio::awaitable<std::expected<Hold, domain::Refusal>> reserve(const CallFacts& facts, const Route& route);
+  // What reserve() would decide of such a call now, waiting for nobody; nothing is held and nothing recorded.
+  // Its caller's `key` may be an agent: without the rules and the limit of a key.
+  [[nodiscard]] std::expected<Considered, domain::Refusal> consider(const Caller& caller,
+                                                                    const domain::Ask& ask,
+                                                                    const Route& route) const;
   // Until the watch is gone, `stop` is called on `executor` when the call may not go on, also by a change that
   // came after its caller was authenticated. The tenant outlives the watch.
   [[nodiscard]] InFlight::Watch watch(const Caller& caller, asio::any_io_executor executor,

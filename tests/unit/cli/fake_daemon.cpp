@@ -118,7 +118,10 @@ Ran typed(const std::vector<std::string>& words, const World& world) {
                     .env = [&](const char* name) -> std::optional<std::string> {
                       const auto found = world.env.find(name);
                       return found == world.env.end() ? std::nullopt : std::optional(found->second);
-                    }};
+                    },
+                    .rows = world.rows,
+                    .page = world.page,
+                    .pause = world.pause};
   if (!world.env.contains("GOVCTL_SOCKET")) {
     World elsewhere = world;
     elsewhere.env["GOVCTL_SOCKET"] = "/nonexistent/govd.sock";

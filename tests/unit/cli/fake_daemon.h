@@ -1,6 +1,7 @@
 #pragma once
 // A daemon of recorded answers on a Unix socket, and govctl run against it as a user would.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,6 +58,9 @@ struct World {
   std::map<std::string, std::string> env{};
   std::string in{};
   bool in_is_tty = false, out_is_tty = false, err_is_tty = false;
+  int rows = 0;
+  std::function<bool(const std::string& command, const std::string& text)> page{};
+  std::function<bool()> pause{};
 };
 // Without a daemon, `words` are run with a socket that does not exist.
 Ran typed(const std::vector<std::string>& words, const World& world = {});

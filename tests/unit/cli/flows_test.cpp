@@ -306,14 +306,30 @@ TEST_CASE("explain says what happened in a sentence, and why") {
     "cost_usd":"0","reserved":0,"credits_charged":0,"latency_ms":1,"first_byte_ms":null,"attempts":0,"count":1,
     "price_version":1,"flags":[],"error_message":"the DAILY budget of acme/prod is spent","session":null,"user":null,
     "tags":{},"decision":{"limit":100,"spent":100,"next":"govctl budget list acme/prod"},"created_at":"2026-11-21T09:30:00.000000Z"})");
-  daemon.on("GET /usage/request/req_1", 200, event.dump());
+  const Json explanation{
+      {"sentence",
+       "The call was refused for want of money, and cost nothing: the DAILY budget of acme/prod is spent."},
+      {"decided_by", "the DAILY budget of acme/prod"},
+      {"needed", 40},
+      {"resets_at", "2026-11-22T00:00:00.000000Z"},
+      {"retry_after_s", nullptr},
+      {"rules", Json::parse(R"([{"rule":"rpm","value":"60","policy":"acme: default"}])")},
+      {"money", Json::parse(R"([{"path":"acme/prod","what":"DAILY","limit":100,"spent":90,"held":0,"left":10,
+                                 "decided":true}])")},
+      {"rates", Json::array()},
+      {"changes", Json::parse(R"([{"what":"the DAILY budget of acme/prod is 130 credits instead of 100",
+                                   "command":"govctl budget set acme/prod --period daily --limit 130"}])")},
+      {"call", event}};
+  daemon.on("GET /usage/request/req_1/explanation", 200, explanation.dump());
   const auto ran = typed(daemon, {"explain", "req_1"});
   CHECK(ran.exit_code == 0);
   CHECK(ran.out.starts_with(
       "The call was refused for want of money, and cost nothing: the DAILY budget of acme/prod is spent.\n"));
-  CHECK(has(ran.out, "decision.limit  100\n"));
-  CHECK(ran.out.ends_with("\nNext: govctl budget list acme/prod\n"));
-  CHECK(Json::parse(typed(daemon, {"explain", "req_1", "-o", "json"}).out) == event);
+  CHECK(has(ran.out, "decided by  the DAILY budget of acme/prod\n"));
+  CHECK(has(ran.out, "  rpm   60     acme: default\n"));
+  CHECK(has(ran.out, "  acme/prod  DAILY    100     90     0    10  <- here\n"));
+  CHECK(ran.out.ends_with("    govctl budget set acme/prod --period daily --limit 130\n"));
+  CHECK(Json::parse(typed(daemon, {"explain", "req_1", "-o", "json"}).out) == explanation);
 }
 
 TEST_CASE("provider add and pricing set are what the API takes") {

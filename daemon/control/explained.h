@@ -1,0 +1,27 @@
+#pragma once
+// What a decision rests on, shown: of a call that was recorded, and of one that is only asked about.
+
+#include <string>
+#include <vector>
+
+#include "common/api/explain.h"
+#include "daemon/domain/remedy.h"
+#include "daemon/tenant/snapshot.h"
+
+namespace govctl::control {
+
+std::vector<api::RuleFrom> shown(const domain::Rules& rules);
+// `needed`: what each line had to have left; empty where money did not decide.
+std::vector<api::MoneyFrom> shown(const std::vector<domain::MoneyLine>& money, const domain::Standing& standing,
+                                  const std::optional<std::int64_t>& needed);
+std::vector<api::RateFrom> shown(const std::vector<domain::RateLine>& rates, const domain::Standing& standing);
+std::vector<api::ChangeTo> shown(const std::vector<domain::Change>& changes);
+
+// The names of what is above the key, as they are now; of what is gone, its id.
+domain::Standing standing_of(const std::shared_ptr<const tenant::Snapshot>& snapshot,
+                             const domain::Scope& scope);
+// "policy acme/prod: default", "the DAILY budget of acme/prod": what refused it, or empty.
+std::string decided_by(const domain::Refusal& refusal, const domain::Rules& rules,
+                       const domain::Standing& standing);
+
+}  // namespace govctl::control

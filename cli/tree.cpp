@@ -22,6 +22,7 @@ std::span<const Noun> tree() {
       Noun{"key", "API keys that agents call with", "Who", key_commands()},
       Noun{"freeze", "Stop all calls below a path, now", "Who", freeze_command()},
       Noun{"unfreeze", "Let what was frozen call again", "Who", unfreeze_command()},
+      Noun{"call", "Make one governed call from the terminal", "Run", call_command()},
       Noun{"policy", "Rules on a path: models, tokens, rates", "Rules and money", policy_commands()},
       Noun{"budget", "Limits on what a path may spend", "Rules and money", budget_commands()},
       Noun{"ledger", "Credits: buy, adjust, refund, balance, statement, proof", "Rules and money",

@@ -31,6 +31,7 @@ std::span<const Command> ledger_commands();
 std::span<const Command> usage_commands();
 std::span<const Command> audit_commands();
 std::span<const Command> explain_command();
+std::span<const Command> call_command();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

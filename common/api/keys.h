@@ -31,11 +31,13 @@ struct KeyCreate {
   std::string name;
   std::optional<std::string> ttl, expires_at;
   std::optional<std::int64_t> limit;
+  std::optional<std::string> limit_usd;
   static constexpr auto fields() {
     return std::tuple{field("name", &KeyCreate::name),
                       field("ttl", &KeyCreate::ttl, "a duration such as 90s, 24h, 30d"),
                       field("expires_at", &KeyCreate::expires_at, "RFC 3339; not together with ttl"),
-                      field("limit", &KeyCreate::limit, "credits")};
+                      field("limit", &KeyCreate::limit, "credits"),
+                      field("limit_usd", &KeyCreate::limit_usd, "dollars; not together with limit")};
   }
 };
 struct KeyPatch {

@@ -52,6 +52,23 @@ Result<std::optional<Timestamp>> expiry_of(const api::KeyCreate& body, Timestamp
   return std::nullopt;
 }
 
+// What the key may spend in all, in credits at the org's rate as it is now.
+Result<std::optional<Credits>> key_limit(const api::KeyCreate& body, std::int64_t credits_per_usd) {
+  if (body.limit && body.limit_usd) {
+    return fail(Code::invalid, "give 'limit' (credits) or 'limit_usd', not both");
+  }
+  if (auto ok = check_positive("limit", body.limit); !ok) return std::unexpected(ok.error());
+  if (body.limit) return Credits::of(*body.limit);
+  if (!body.limit_usd) return std::nullopt;
+  auto limit = limit_in_credits(*body.limit_usd, credits_per_usd);
+  if (!limit) return fail(Code::invalid, fmt::format("'limit_usd': {}", limit.error().message));
+  if (limit->value() < 1) {
+    return fail(Code::invalid,
+                fmt::format("'limit_usd' is less than one credit at {} credits per USD", credits_per_usd));
+  }
+  return *limit;
+}
+
 // The row as it is in the file now; not_found when its agent was deleted in the meantime.
 Result<domain::ApiKey> current(store::Transaction& tx, const KeyId& id) {
   auto found = store::find_key(tx.connection(), id);
@@ -94,13 +111,14 @@ Answer create_key(Request& request) {
   auto body = request.decoded<api::KeyCreate>();
   if (!body) co_return std::unexpected(body.error());
   if (auto ok = check_name("name", body->name); !ok) co_return std::unexpected(ok.error());
-  if (auto ok = check_positive("limit", body->limit); !ok) co_return std::unexpected(ok.error());
+  auto limit = key_limit(*body, agent->snapshot->config().org.credits_per_usd);
+  if (!limit) co_return std::unexpected(limit.error());
   auto expires_at = expiry_of(*body, request.now);
   if (!expires_at) co_return std::unexpected(expires_at.error());
 
   const std::string key = mint_key();
   domain::ApiKey row = row_of(key, AgentId{agent->node->id}, body->name, request.now);
-  if (body->limit) row.limit = Credits::of(*body->limit);
+  row.limit = *limit;
   row.expires_at = *expires_at;
   const std::string path = agent->node->path;
   Work<bool> work = [row, path, author = Author(request)](store::Transaction& tx) -> Result<bool> {

@@ -1,9 +1,7 @@
 // govctl against the real daemon: an agent set up, called, explained and proven from a terminal.
 
-#include <catch2/catch.hpp>
-#include <cstdlib>
+#include "tests/functional/harness/terminal.h"
 
-#include "tests/functional/harness/daemon.h"
 #include "tests/functional/harness/database.h"
 #include "tests/functional/harness/upstream.h"
 
@@ -11,32 +9,7 @@ using namespace govctl::test;
 
 namespace {
 
-std::string govctl_program() {
-  const char* named = std::getenv("GOVCTL");
-  return named != nullptr ? named : GOVCTL_PROGRAM;
-}
-
-struct Terminal {
-  TestDaemon daemon;
-  ProgramEnd ctl(std::vector<std::string> words) const {
-    words.insert(words.begin(), {govctl_program(), "--socket", daemon.socket()});
-    return run(words);
-  }
-  // What a command that must work prints.
-  std::string works(const std::vector<std::string>& words) const {
-    const ProgramEnd end = ctl(words);
-    INFO(words[0] << ": " << end.output);
-    CHECK(end.exit_code == 0);
-    return end.output;
-  }
-  Json json(std::vector<std::string> words) const {
-    words.insert(words.end(), {"--format", "json"});
-    const ProgramEnd end = ctl(words);
-    const Json parsed = Json::parse(end.printed, nullptr, false);
-    INFO(words[0] << " ended with " << end.exit_code << ": " << end.output);
-    REQUIRE_FALSE(parsed.is_discarded());
-    return parsed;
-  }
+struct SetUp : Terminal {
   // org acme, its agent, and the agent's key.
   std::string set_up() const {
     works({"org", "create", "acme", "--slug", "acme"});
@@ -48,12 +21,10 @@ struct Terminal {
   }
 };
 
-bool holds(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
-
 }  // namespace
 
 TEST_CASE("an agent is set up, called and read about with govctl alone", "[terminal]") {
-  Terminal t;
+  SetUp t;
   const std::string key = t.set_up();
   const Answer answer = t.daemon.chat(key, request("mock-model", 50));
   REQUIRE(answer.status == 200);
@@ -76,7 +47,7 @@ TEST_CASE("an agent is set up, called and read about with govctl alone", "[termi
 }
 
 TEST_CASE("the command that a refusal ends with says why, with the figures", "[terminal]") {
-  Terminal t;
+  SetUp t;
   const std::string key = t.set_up();
   t.works({"budget", "set", "acme/prod", "--period", "daily", "--limit", "10"});
   t.works({"policy", "set", "acme", "--name", "house", "--deny-models", "gpt-*"});
@@ -96,7 +67,7 @@ TEST_CASE("the command that a refusal ends with says why, with the figures", "[t
 }
 
 TEST_CASE("what is wrong is told by the exit code, the reason and the next command", "[terminal]") {
-  Terminal t;
+  SetUp t;
   t.set_up();
   const auto ends = [&](const std::vector<std::string>& words, int code, const std::string& says) {
     const ProgramEnd end = t.ctl(words);
@@ -119,7 +90,7 @@ TEST_CASE("what is wrong is told by the exit code, the reason and the next comma
 }
 
 TEST_CASE("govctl's proof fails when a row was changed", "[terminal]") {
-  Terminal t;
+  SetUp t;
   const std::string key = t.set_up();
   REQUIRE(t.daemon.chat(key, request("mock-model", 50)).status == 200);
   Database database(t.daemon.org_file("acme"));

@@ -22,6 +22,7 @@ class Arguments {
     bool positional = false;
     bool required = false;
     bool global = false;
+    bool trailing = false;                  // all that follows "--", as it is
     std::vector<std::string_view> choices;  // empty: anything
     std::string* text = nullptr;
     std::optional<std::string>* maybe = nullptr;
@@ -34,6 +35,8 @@ class Arguments {
   void positional(std::string_view name, std::string& out, std::string_view doc);
   void positional(std::string_view name, std::optional<std::string>& out, std::string_view doc);
   void rest(std::string_view name, std::vector<std::string>& out, std::string_view doc);
+  // All words behind "--", untouched: another program's command line. At least one.
+  void trailing(std::string_view name, std::vector<std::string>& out, std::string_view doc);
   void option(std::string_view names, std::string_view value, std::optional<std::string>& out,
               std::string_view doc, Choices choices = {});
   // An option that repeats.
@@ -47,9 +50,10 @@ class Arguments {
 
   [[nodiscard]] const std::deque<Parameter>& parameters() const { return parameters_; }
   // Code::invalid on anything that does not fit, with the nearest option's name.
-  Result<void> parse(const std::vector<std::string>& words);
+  Result<void> parse(std::vector<std::string> words);
 
  private:
+  Result<void> split_off_trailing(std::vector<std::string>& words);
   Parameter& add(std::string_view name, std::string_view doc);
   std::deque<Parameter> parameters_;
   bool global_ = false;

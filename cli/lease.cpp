@@ -34,8 +34,10 @@ KeyLease::KeyLease(KeyLease&& other) noexcept
       secret_(std::move(other.secret_)) {}
 
 KeyLease::~KeyLease() {
-  const auto ended = end("no longer needed");
-  (void)ended;  // it expires by itself
+  if (session_ != nullptr) {
+    const auto ended = end("no longer needed");
+    (void)ended;  // it expires by itself
+  }
   explicit_bzero(secret_.data(), secret_.size());
 }
 
@@ -47,14 +49,16 @@ Result<void> KeyLease::renew(std::int64_t seconds) {
   return {};
 }
 
-Result<void> KeyLease::end(const std::string& reason) {
-  if (session_ == nullptr) return {};
+Result<KeySpend> KeyLease::end(const std::string& reason) {
   auto revoked = session_->remove("/agents/" + segment(agent_) + "/keys/" + segment(id_), {{"reason", reason}});
-  if (!revoked && revoked.error().code != Code::conflict && revoked.error().code != Code::not_found) {
-    return std::unexpected(revoked.error());
-  }
+  if (!revoked && revoked.error().code == Code::conflict) revoked = session_->get("/keys/" + segment(id_));
+  if (!revoked) return std::unexpected(revoked.error());
   session_ = nullptr;
-  return {};
+  KeySpend spend{revoked->value("spent", std::int64_t{0}), revoked->value("held", std::int64_t{0}), {}};
+  if (revoked->contains("limit") && (*revoked)["limit"].is_number_integer()) {
+    spend.limit = (*revoked)["limit"].get<std::int64_t>();
+  }
+  return spend;
 }
 
 }  // namespace govctl::cli

@@ -15,6 +15,12 @@ struct LeaseTerms {
   std::optional<std::string> limit_usd{};  // all that it may spend
 };
 
+// What a key has spent when it was revoked, in credits.
+struct KeySpend {
+  std::int64_t spent = 0, held = 0;
+  std::optional<std::int64_t> limit;
+};
+
 // Owns the key: revoked when this goes, at the latest by its expiry when it cannot be. The Session outlives it.
 class KeyLease {
  public:
@@ -27,8 +33,8 @@ class KeyLease {
   [[nodiscard]] const std::string& id() const { return id_; }
   // From now on it expires after `seconds`.
   Result<void> renew(std::int64_t seconds);
-  // Revokes it now, with the reason that the audit log keeps.
-  Result<void> end(const std::string& reason);
+  // Revokes it now, with the reason that the audit log keeps. Once.
+  Result<KeySpend> end(const std::string& reason);
 
  private:
   explicit KeyLease(Session& session) : session_(&session) {}

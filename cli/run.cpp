@@ -135,11 +135,11 @@ int print(Terminal& terminal, const std::string& text, int exit_code) {
   return 1;
 }
 
-int report(Terminal& terminal, const Error& error, const std::string& request_id, bool json,
-           const Settings* settings) {
+int report(Terminal& terminal, const Command* command, const Error& error, const std::string& request_id,
+           bool json, const Settings* settings) {
   const bool with_id = error.code == Code::internal || (settings != nullptr && settings->verbose);
   terminal.err << error_text(error, request_id, json, settings != nullptr && settings->color_err, with_id);
-  return facts(error.code).exit_code;
+  return command == nullptr || command->failure == 0 ? facts(error.code).exit_code : command->failure;
 }
 
 std::string help_of(const Line& line) {
@@ -181,27 +181,36 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
   const Action action = line.command->build(arguments);
   declare_globals(arguments, flags);
   if (auto parsed = arguments.parse(line.rest); !parsed) {
-    return report(terminal, with_next(line, arguments, parsed.error()), "", json, nullptr);
+    return report(terminal, line.command, with_next(line, arguments, parsed.error()), "", json, nullptr);
   }
   auto settings = resolve_settings(flags, terminal);
   // Help on a broken configuration must not need a sound one.
   if (!settings && line.noun == find_noun("help")) settings = Settings{};
-  if (!settings) return report(terminal, with_next(line, arguments, settings.error()), "", json, nullptr);
+  if (!settings)
+    return report(terminal, line.command, with_next(line, arguments, settings.error()), "", json, nullptr);
   const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
   std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made
   if (settings->jq) {
     auto compiled = Jq::compile(*settings->jq);
     if (!compiled)
-      return report(terminal, with_next(line, arguments, compiled.error()), "", json_errors, &*settings);
+      return report(terminal, line.command, with_next(line, arguments, compiled.error()), "", json_errors,
+                    &*settings);
     jq.emplace(std::move(*compiled));
   }
   Session session(*settings, terminal, words);
   auto answer = perform(action, session);
   if (!answer)
-    return report(terminal, with_next(line, arguments, answer.error()), session.request_id(), json_errors,
-                  &*settings);
+    return report(terminal, line.command, with_next(line, arguments, answer.error()), session.request_id(),
+                  json_errors, &*settings);
+  if (answer->failure) {
+    report(terminal, line.command, with_next(line, arguments, *answer->failure), session.request_id(),
+           json_errors, &*settings);
+    return answer->exit_code;
+  }
   auto text = render(*answer, *settings, terminal.out_is_tty, jq ? &*jq : nullptr);
-  if (!text) return report(terminal, with_next(line, arguments, text.error()), "", json_errors, &*settings);
+  if (!text)
+    return report(terminal, line.command, with_next(line, arguments, text.error()), "", json_errors,
+                  &*settings);
   const int exit_code = print(terminal, *text, answer->exit_code);
   terminal.err << remark(*answer, *settings, terminal.err_is_tty) << std::flush;
   return exit_code;
@@ -211,10 +220,10 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
 
 int run(const Words& words, Terminal& terminal) {
   const auto line = take_apart(words);
-  if (!line) return report(terminal, line.error(), "", wants_json(words, terminal), nullptr);
+  if (!line) return report(terminal, nullptr, line.error(), "", wants_json(words, terminal), nullptr);
   if (line->help || line->noun == nullptr) return print(terminal, help_page(*line), 0);
   if (line->command == nullptr) {
-    return report(terminal, unknown_verb(*line->noun, ""), "", wants_json(words, terminal), nullptr);
+    return report(terminal, nullptr, unknown_verb(*line->noun, ""), "", wants_json(words, terminal), nullptr);
   }
   return execute(*line, words, terminal);
 }

@@ -11,6 +11,7 @@ build=(
 )
 test=(
   catch2 clang-tidy-19 clang-format-19 libclang-rt-19-dev python3 sqlite3 nginx-light wrk openssl procps
+  bubblewrap tmux zsh fish
 )
 # A node that did not come from Debian stays the one that is used.
 if ! { command -v node && command -v npm; } >/dev/null 2>&1; then

@@ -32,6 +32,9 @@ std::span<const Command> usage_commands();
 std::span<const Command> audit_commands();
 std::span<const Command> explain_command();
 std::span<const Command> call_command();
+std::span<const Command> run_command();
+std::span<const Command> env_command();
+std::span<const Command> top_command();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

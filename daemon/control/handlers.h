@@ -28,6 +28,8 @@ Answer get_status(Request& request);
 Answer get_metrics(Request& request);
 Answer get_openapi(Request& request);
 Answer get_docs(Request& request);
+// live.cpp
+Answer get_live(Request& request);
 // orgs.cpp
 Answer create_org(Request& request);
 Answer list_orgs(Request& request);

@@ -48,6 +48,7 @@ Result<void> check_choice(const Arguments::Parameter& parameter, const std::stri
 }
 
 void declare(CLI::App& app, Arguments::Parameter& parameter) {
+  if (parameter.trailing) return;
   if (parameter.flag != nullptr) {
     app.add_flag(parameter.name, *parameter.flag);
     return;
@@ -107,6 +108,12 @@ void Arguments::rest(std::string_view name, std::vector<std::string>& out, std::
   parameter.many = &out;
 }
 
+void Arguments::trailing(std::string_view name, std::vector<std::string>& out, std::string_view doc) {
+  auto& parameter = add(name, doc);
+  parameter.positional = parameter.required = parameter.trailing = true;
+  parameter.many = &out;
+}
+
 void Arguments::option(std::string_view names, std::string_view value, std::optional<std::string>& out,
                        std::string_view doc, Choices choices) {
   auto& parameter = add(names, doc);
@@ -142,7 +149,21 @@ void Arguments::required(std::string_view names, std::string_view value, std::st
 
 void Arguments::flag(std::string_view names, bool& out, std::string_view doc) { add(names, doc).flag = &out; }
 
-Result<void> Arguments::parse(const std::vector<std::string>& words) {
+// Moves what stands behind "--" from `words` to the parameter that takes it.
+Result<void> Arguments::split_off_trailing(std::vector<std::string>& words) {
+  const auto parameter = std::ranges::find(parameters_, true, &Parameter::trailing);
+  if (parameter == parameters_.end()) return {};
+  const auto mark = std::ranges::find(words, "--");
+  if (mark == words.end() || mark + 1 == words.end()) {
+    return fail(Code::invalid, fmt::format("{} is missing: {}", usage_of(*parameter), parameter->doc));
+  }
+  parameter->many->assign(mark + 1, words.end());
+  words.erase(mark, words.end());
+  return {};
+}
+
+Result<void> Arguments::parse(std::vector<std::string> words) {
+  if (auto split = split_off_trailing(words); !split) return split;
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
@@ -165,7 +186,7 @@ Result<void> Arguments::parse(const std::vector<std::string>& words) {
     if (extras.empty()) {
       for (const auto& parameter : parameters_) {
         const std::string name(spellings(parameter.name).back());
-        if (parameter.required && app.get_option(name)->count() == 0) {
+        if (parameter.required && !parameter.trailing && app.get_option(name)->count() == 0) {
           return fail(Code::invalid, fmt::format("{} is missing: {}", usage_of(parameter), parameter.doc));
         }
       }
@@ -253,6 +274,7 @@ Arguments::Typed Arguments::typed(const std::vector<std::string>& words) const {
 
 std::string usage_of(const Arguments::Parameter& parameter) {
   const std::string name(spellings(parameter.name).back());
+  if (parameter.trailing) return "-- " + name + " …";
   if (parameter.positional) {
     if (parameter.many != nullptr) return "[" + name + "…]";
     return parameter.required ? name : "[" + name + "]";

@@ -49,6 +49,7 @@ class Arguments {
     bool required = false;
     bool global = false;
     Names names = Names::nothing;
+    bool trailing = false;                  // all that follows "--", as it is
     std::vector<std::string_view> choices;  // empty: anything
     std::string* text = nullptr;
     std::optional<std::string>* maybe = nullptr;
@@ -63,6 +64,8 @@ class Arguments {
                   Names names = Names::by_word);
   void rest(std::string_view name, std::vector<std::string>& out, std::string_view doc,
             Names names = Names::by_word);
+  // All words behind "--", untouched: another program's command line. At least one.
+  void trailing(std::string_view name, std::vector<std::string>& out, std::string_view doc);
   void option(std::string_view names, std::string_view value, std::optional<std::string>& out,
               std::string_view doc, Choices choices = {});
   void option(std::string_view names, std::string_view value, std::optional<std::string>& out,
@@ -88,9 +91,10 @@ class Arguments {
   // What `words` give, and what comes next; what does not fit is passed over.
   [[nodiscard]] Typed typed(const std::vector<std::string>& words) const;
   // Code::invalid on anything that does not fit, with the nearest option's name.
-  Result<void> parse(const std::vector<std::string>& words);
+  Result<void> parse(std::vector<std::string> words);
 
  private:
+  Result<void> split_off_trailing(std::vector<std::string>& words);
   Parameter& add(std::string_view name, std::string_view doc);
   [[nodiscard]] const Parameter* find(std::string_view spelling) const;
   std::deque<Parameter> parameters_;

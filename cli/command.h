@@ -4,6 +4,7 @@
 // all.
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,10 +36,11 @@ struct View {
 };
 
 struct Answer {
-  Json json{};                 // an object, or a list {"items","next","total"}; null: nothing is printed
-  const View* view = nullptr;  // null: an object without a name
-  std::string text{};          // not empty: what the table formats print instead
-  int exit_code = 0;           // 0, or 2 for findings
+  Json json{};                     // an object, or a list {"items","next","total"}; null: nothing is printed
+  const View* view = nullptr;      // null: an object without a name
+  std::string text{};              // not empty: what the table formats print instead
+  int exit_code = 0;               // 0, 2 for findings, or another program's
+  std::optional<Error> failure{};  // what went wrong, where the exit code is not that of its kind
 };
 
 // What the daemon answered, to be shown by `view`.
@@ -55,6 +57,7 @@ struct Command {
   std::string_view summary;
   std::string_view examples;  // one a line, the plainest first
   Build build;
+  int failure = 0;  // not 0: the exit code of every failure of govctl itself, for it gives another program's
 };
 
 // One row of the tree.

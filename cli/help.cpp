@@ -51,6 +51,9 @@ std::string exit_codes() {
       Row{64, "wrong usage, or input that the daemon calls invalid"},
       Row{69, "the daemon cannot be reached, or speaks another version of the API"},
       Row{75, "try again"},
+      Row{125, "of run, whose other codes are the child's: govctl itself failed"},
+      Row{126, "of run: the program cannot be executed"},
+      Row{127, "of run: there is no such program"},
       Row{130, "interrupted"},
   };
   Rows rows;
@@ -218,11 +221,16 @@ std::string help_command_page(const Noun& noun, const Command& command) {
   const Action unused = command.build(arguments);
   std::string usage = fmt::format("govctl {}", noun.name);
   if (!command.verb.empty()) usage += " " + std::string(command.verb);
+  std::string last;  // what stands behind all options
   Rows positionals;
   Rows options;
   bool optional_options = false;
   for (const auto& parameter : arguments.parameters()) {
-    if (parameter.positional || parameter.required) usage += " " + usage_of(parameter);
+    if (parameter.trailing) {
+      last = " " + usage_of(parameter);
+    } else if (parameter.positional || parameter.required) {
+      usage += " " + usage_of(parameter);
+    }
     if (parameter.positional) {
       add_row(positionals, parameter.name, parameter.doc);
     } else {
@@ -234,6 +242,7 @@ std::string help_command_page(const Noun& noun, const Command& command) {
     }
   }
   if (optional_options) usage += " [OPTIONS]";
+  usage += last;
   std::string out = examples_section(command.examples);
   out += fmt::format("\nUsage: {}\n{}.\n", usage, command.summary);
   if (!positionals.empty()) out += "\nArguments:\n" + aligned(positionals);

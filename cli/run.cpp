@@ -146,11 +146,11 @@ int print(Terminal& terminal, const std::string& text, int exit_code, const std:
   return 1;
 }
 
-int report(Terminal& terminal, const Error& error, const std::string& request_id, bool json,
-           const Settings* settings) {
+int report(Terminal& terminal, const Command* command, const Error& error, const std::string& request_id,
+           bool json, const Settings* settings) {
   const bool with_id = error.code == Code::internal || (settings != nullptr && settings->verbose);
   terminal.err << error_text(error, request_id, json, settings != nullptr && settings->color_err, with_id);
-  return facts(error.code).exit_code;
+  return command == nullptr || command->failure == 0 ? facts(error.code).exit_code : command->failure;
 }
 
 std::string help_of(const Line& line) {
@@ -230,7 +230,7 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
   const Action action = line.command->build(arguments);
   declare_globals(arguments, flags);
   if (auto parsed = arguments.parse(line.rest); !parsed) {
-    return report(terminal, with_next(line, arguments, parsed.error()), "", json, nullptr);
+    return report(terminal, line.command, with_next(line, arguments, parsed.error()), "", json, nullptr);
   }
   auto settings = resolve_settings(flags, terminal);
   // Help on a broken configuration must not need a sound one.
@@ -240,13 +240,14 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
     if (json) settings->format = Format::json;
     if (auto paths = user_paths()) settings->socket = paths->socket;
   }
-  if (!settings) return report(terminal, with_next(line, arguments, settings.error()), "", json, nullptr);
+  if (!settings) return report(terminal, line.command, with_next(line, arguments, settings.error()), "", json, nullptr);
   const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
   std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made
   if (settings->jq) {
     auto compiled = Jq::compile(*settings->jq);
     if (!compiled)
-      return report(terminal, with_next(line, arguments, compiled.error()), "", json_errors, &*settings);
+      return report(terminal, line.command, with_next(line, arguments, compiled.error()), "", json_errors,
+                    &*settings);
     jq.emplace(std::move(*compiled));
   }
   Session session(*settings, terminal, words);
@@ -254,12 +255,17 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
   for (;;) {
     auto answer = perform(action, session);
     if (!answer)
-      return report(terminal, with_next(line, arguments, answer.error()), session.request_id(), json_errors,
-                    &*settings);
+      return report(terminal, line.command, with_next(line, arguments, answer.error()), session.request_id(),
+                    json_errors, &*settings);
+    if (answer->failure) {
+      report(terminal, line.command, with_next(line, arguments, *answer->failure), session.request_id(),
+             json_errors, &*settings);
+      return answer->exit_code;
+    }
     const Look look{terminal, *settings, session, jq ? &*jq : nullptr};
     const bool again = session.again() != Session::Again::no;
     auto shown = again ? show_again(look, std::move(*answer), watch) : show(look, *answer);
-    if (!shown) return report(terminal, with_next(line, arguments, shown.error()), "", json_errors, &*settings);
+    if (!shown) return report(terminal, line.command, with_next(line, arguments, shown.error()), "", json_errors, &*settings);
     if (!again || *shown != 0 || !terminal.pause || !terminal.pause()) return *shown;
   }
 }
@@ -271,13 +277,13 @@ int run(const Words& words, Terminal& terminal) {
     return print(terminal, completion_lines({words.begin() + 1, words.end()}, terminal), 0);
   }
   const auto line = take_apart(words);
-  if (!line) return report(terminal, line.error(), "", wants_json(words, terminal), nullptr);
+  if (!line) return report(terminal, nullptr, line.error(), "", wants_json(words, terminal), nullptr);
   if (line->help || line->noun == nullptr) {
     const bool straight = std::ranges::find(words, "--no-pager") != words.end();
     return print(terminal, help_page(*line), 0, straight ? std::string() : pager_of(terminal));
   }
   if (line->command == nullptr) {
-    return report(terminal, unknown_verb(*line->noun, ""), "", wants_json(words, terminal), nullptr);
+    return report(terminal, nullptr, unknown_verb(*line->noun, ""), "", wants_json(words, terminal), nullptr);
   }
   return execute(*line, words, terminal);
 }

@@ -22,7 +22,11 @@ class Session {
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] Terminal& terminal() const { return terminal_; }
-  [[nodiscard]] const std::string& request_id() const { return client_.request_id(); }
+  // What an error is found by: the last request's id, or that of the agent's call that the command is about.
+  [[nodiscard]] const std::string& request_id() const {
+    return concern_.empty() ? client_.request_id() : concern_;
+  }
+  void concerns(std::string request_id) { concern_ = std::move(request_id); }
 
   Result<Json> get(std::string path, Query query = {});
   // What makes the daemon read whole files: ten minutes unless --timeout says otherwise.
@@ -78,6 +82,7 @@ class Session {
   Settings settings_;
   Terminal& terminal_;
   std::vector<std::string> words_;
+  std::string concern_;
   Client client_;
   std::optional<std::size_t> streamed_;
   Again again_ = Again::no;

@@ -89,6 +89,37 @@ std::string printable(std::string_view text, bool keep_newlines) {
   return out;
 }
 
+std::string fitted(std::string_view text, std::size_t width, bool keep_end) {
+  std::string shown = printable(text);
+  std::size_t wide = display_width(shown);
+  if (wide > width && width == 0) return "";
+  if (wide > width) {
+    std::vector<std::string_view> points;
+    for (std::size_t at = 0; at < shown.size();) {
+      const std::size_t start = at;
+      next_point(shown, at);
+      points.push_back(std::string_view(shown).substr(start, at - start));
+    }
+    std::string kept;
+    wide = 1;  // the ellipsis
+    const auto fits = [&](std::string_view point) {
+      const std::size_t columns = display_width(point);
+      if (wide + columns > width) return false;
+      wide += columns;
+      return true;
+    };
+    if (keep_end) {
+      for (auto point = points.rbegin(); point != points.rend() && fits(*point); ++point)
+        kept.insert(0, *point);
+      shown = "…" + kept;
+    } else {
+      for (auto point = points.begin(); point != points.end() && fits(*point); ++point) kept += *point;
+      shown = kept + "…";
+    }
+  }
+  return shown + std::string(width - wide, ' ');
+}
+
 std::string aligned(const std::vector<std::vector<Cell>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {

@@ -13,6 +13,10 @@ std::size_t display_width(std::string_view text);
 // UTF-8 becomes U+FFFD. With `keep_newlines`, '\n' and '\t' stay.
 std::string printable(std::string_view text, bool keep_newlines = false);
 
+// Exactly `width` columns of the printable text: filled with spaces, or cut where it is longer, with '…' in
+// place of what is cut, at its end or (`keep_end`) at its beginning.
+std::string fitted(std::string_view text, std::size_t width, bool keep_end = false);
+
 struct Cell {
   std::string text;
   std::string_view color;  // an SGR sequence, or empty

@@ -11,7 +11,7 @@ build=(
 )
 test=(
   catch2 clang-tidy-19 clang-format-19 libclang-rt-19-dev python3 sqlite3 nginx-light wrk openssl procps
-  zsh fish mandoc groff-base debhelper fakeroot lintian systemd debootstrap iproute2
+  bubblewrap tmux zsh fish mandoc groff-base debhelper fakeroot lintian systemd debootstrap iproute2
 )
 # A node that did not come from Debian stays the one that is used.
 if ! { command -v node && command -v npm; } >/dev/null 2>&1; then

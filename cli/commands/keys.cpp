@@ -18,6 +18,7 @@ constexpr std::array columns{Column{"ID", "id"},
                              Column{"KEY ENDS", "suffix"},
                              Column{"STATUS", "status", Show::state},
                              Column{"LIMIT", "limit", Show::number},
+                             Column{"SPENT", "spent", Show::number},
                              Column{"EXPIRES", "expires_at", Show::time},
                              Column{"CREATED", "created_at", Show::time},
                              Column{"AGENT", "agent", Show::text, true},
@@ -62,7 +63,7 @@ Result<Answer> new_key(Session& s, const std::optional<std::string>& file, Ask&&
 Action create(Arguments& a) {
   struct Input {
     std::string agent, name;
-    std::optional<std::string> ttl, expires_at, limit, file;
+    std::optional<std::string> ttl, expires_at, limit, limit_usd, file;
   };
   auto in = std::make_shared<Input>();
   a.positional("AGENT", in->agent, "The agent's path or id");
@@ -70,11 +71,16 @@ Action create(Arguments& a) {
   a.option("--ttl", "D", in->ttl, "It expires after this long: 24h, 30d");
   a.option("--expires-at", "TIME", in->expires_at, "It expires then: 2026-11-21T09:30:00Z");
   a.option("--limit", "N", in->limit, "Credits that it may spend in all");
+  a.option("--limit-usd", "USD", in->limit_usd, "The same in dollars: 5 or 0.25");
   a.option("--secret-file", "FILE", in->file, "Write the key there (mode 0600) and do not print it");
   return [in](Session& s) -> Result<Answer> {
     auto agent = s.path(in->agent, {Level::agent});
     if (!agent) return std::unexpected(agent.error());
-    api::KeyCreate body{.name = in->name, .ttl = in->ttl, .expires_at = in->expires_at, .limit = {}};
+    api::KeyCreate body{.name = in->name,
+                        .ttl = in->ttl,
+                        .expires_at = in->expires_at,
+                        .limit = {},
+                        .limit_usd = in->limit_usd};
     if (in->limit) {
       auto limit = whole_number("--limit", *in->limit);
       if (!limit) return std::unexpected(limit.error());

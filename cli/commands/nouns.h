@@ -38,6 +38,10 @@ std::span<const Command> restore_command();
 std::span<const Command> secrets_commands();
 std::span<const Command> completion_command();
 std::span<const Command> can_i_commands();
+std::span<const Command> call_command();
+std::span<const Command> run_command();
+std::span<const Command> env_command();
+std::span<const Command> top_command();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

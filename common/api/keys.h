@@ -9,6 +9,7 @@ struct Key {
   std::string id, agent, name, suffix;
   std::string status;  // ACTIVE, EXPIRED, REVOKED
   std::optional<std::int64_t> limit;
+  std::int64_t spent = 0, held = 0;
   std::optional<std::string> expires_at, revoked_at, revoke_reason, rotated_to;
   std::string created_at;
   std::optional<std::string> key;
@@ -19,6 +20,8 @@ struct Key {
                       field("suffix", &Key::suffix, "the last 8 characters"),
                       field("status", &Key::status, "ACTIVE, EXPIRED or REVOKED"),
                       field("limit", &Key::limit, "credits this key may spend in total, or null"),
+                      field("spent", &Key::spent, "credits, in all"),
+                      field("held", &Key::held, "credits, for its calls in flight"),
                       field("expires_at", &Key::expires_at),
                       field("revoked_at", &Key::revoked_at),
                       field("revoke_reason", &Key::revoke_reason),
@@ -31,11 +34,13 @@ struct KeyCreate {
   std::string name;
   std::optional<std::string> ttl, expires_at;
   std::optional<std::int64_t> limit;
+  std::optional<std::string> limit_usd;
   static constexpr auto fields() {
     return std::tuple{field("name", &KeyCreate::name),
                       field("ttl", &KeyCreate::ttl, "a duration such as 90s, 24h, 30d"),
                       field("expires_at", &KeyCreate::expires_at, "RFC 3339; not together with ttl"),
-                      field("limit", &KeyCreate::limit, "credits")};
+                      field("limit", &KeyCreate::limit, "credits"),
+                      field("limit_usd", &KeyCreate::limit_usd, "dollars; not together with limit")};
   }
 };
 struct KeyPatch {

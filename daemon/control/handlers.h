@@ -37,6 +37,8 @@ Answer get_secrets(Request& request);
 Answer rotate_master(Request& request);
 Answer rotate_data_key(Request& request);
 Answer unseal(Request& request);
+// live.cpp
+Answer get_live(Request& request);
 // orgs.cpp
 Answer create_org(Request& request);
 Answer list_orgs(Request& request);

@@ -19,6 +19,22 @@ Subject subject_of(const domain::ApiKey& key, const std::string& agent) {
   return {"key", key.id.text(), agent};
 }
 
+api::Key shown_now(const domain::ApiKey& key, const std::string& agent, const tenant::Tenant& tenant,
+                   Timestamp now) {
+  api::Key made = shown(key, agent, now);
+  const tenant::Spend spend = tenant.spend(key.id.bytes);
+  made.spent = spend.total.value();
+  made.held = spend.held.value();
+  return made;
+}
+
+// What is recorded: what was set, without the figures that move by themselves.
+Json recorded(const domain::ApiKey& key, const std::string& agent, Timestamp now) {
+  Json object = api::encode(shown(key, agent, now));
+  for (const auto* derived : {"spent", "held"}) object.erase(derived);
+  return object;
+}
+
 // "cpk_" and 32 random bytes: shown once, stored nowhere.
 std::string mint_key() {
   secrets::Secret random(32);
@@ -50,6 +66,23 @@ Result<std::optional<Timestamp>> expiry_of(const api::KeyCreate& body, Timestamp
     return *at;
   }
   return std::nullopt;
+}
+
+// What the key may spend in all, in credits at the org's rate as it is now.
+Result<std::optional<Credits>> key_limit(const api::KeyCreate& body, std::int64_t credits_per_usd) {
+  if (body.limit && body.limit_usd) {
+    return fail(Code::invalid, "give 'limit' (credits) or 'limit_usd', not both");
+  }
+  if (auto ok = check_positive("limit", body.limit); !ok) return std::unexpected(ok.error());
+  if (body.limit) return Credits::of(*body.limit);
+  if (!body.limit_usd) return std::nullopt;
+  auto limit = limit_in_credits(*body.limit_usd, credits_per_usd);
+  if (!limit) return fail(Code::invalid, fmt::format("'limit_usd': {}", limit.error().message));
+  if (limit->value() < 1) {
+    return fail(Code::invalid,
+                fmt::format("'limit_usd' is less than one credit at {} credits per USD", credits_per_usd));
+  }
+  return *limit;
 }
 
 // The row as it is in the file now; not_found when its agent was deleted in the meantime.
@@ -94,13 +127,14 @@ Answer create_key(Request& request) {
   auto body = request.decoded<api::KeyCreate>();
   if (!body) co_return std::unexpected(body.error());
   if (auto ok = check_name("name", body->name); !ok) co_return std::unexpected(ok.error());
-  if (auto ok = check_positive("limit", body->limit); !ok) co_return std::unexpected(ok.error());
+  auto limit = key_limit(*body, agent->snapshot->config().org.credits_per_usd);
+  if (!limit) co_return std::unexpected(limit.error());
   auto expires_at = expiry_of(*body, request.now);
   if (!expires_at) co_return std::unexpected(expires_at.error());
 
   const std::string key = mint_key();
   domain::ApiKey row = row_of(key, AgentId{agent->node->id}, body->name, request.now);
-  if (body->limit) row.limit = Credits::of(*body->limit);
+  row.limit = *limit;
   row.expires_at = *expires_at;
   const std::string path = agent->node->path;
   Work<bool> work = [row, path, author = Author(request)](store::Transaction& tx) -> Result<bool> {
@@ -110,7 +144,7 @@ Answer create_key(Request& request) {
     if (auto done = store::insert_key(tx, row); !done) return std::unexpected(done.error());
     auto audit = author.record("key.create", subject_of(row, path),
                                fmt::format("made key '{}' of agent {}", row.name, path),
-                               made(api::encode(shown(row, path, author.now))));
+                               made(recorded(row, path, author.now)));
     if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
     return true;
   };
@@ -134,7 +168,7 @@ Answer list_keys(Request& request) {
   std::vector<api::Key> keys;
   for (const std::size_t child : agent->node->children) {
     const auto& node = agent->snapshot->nodes()[child];
-    keys.push_back(shown(agent->snapshot->key(node), agent->node->path, request.now));
+    keys.push_back(shown_now(agent->snapshot->key(node), agent->node->path, *agent->tenant, request.now));
   }
   auto page = page_of(request, std::move(keys), [](const api::Key& key) { return key.id; });
   if (!page) co_return std::unexpected(page.error());
@@ -164,7 +198,7 @@ Answer list_all_keys(Request& request) {
 Answer get_key(Request& request) {
   auto at = find_key(request, request.parameter(0));
   if (!at) co_return std::unexpected(at.error());
-  co_return reply(shown(at->snapshot->key(*at->node), at->node->path, request.now));
+  co_return reply(shown_now(at->snapshot->key(*at->node), at->node->path, *at->tenant, request.now));
 }
 
 Answer get_agent_key(Request& request) {
@@ -172,7 +206,7 @@ Answer get_agent_key(Request& request) {
   if (!agent) co_return std::unexpected(agent.error());
   auto at = find_key(request, request.parameter(1), agent->node);
   if (!at) co_return std::unexpected(at.error());
-  co_return reply(shown(at->snapshot->key(*at->node), at->node->path, request.now));
+  co_return reply(shown_now(at->snapshot->key(*at->node), at->node->path, *at->tenant, request.now));
 }
 
 Answer change_key(Request& request) {
@@ -206,8 +240,8 @@ Answer change_key(Request& request) {
       if (patch.limit.value) key.limit = Credits::of(*patch.limit.value);
     }
     if (patch.expires_at.present) key.expires_at = expires_at;
-    const Json was = api::encode(shown(*before, path, author.now));
-    const Json is = api::encode(shown(key, path, author.now));
+    const Json was = recorded(*before, path, author.now);
+    const Json is = recorded(key, path, author.now);
     if (was == is) return before;
     if (auto done = store::update_key(tx, key); !done) {
       if (done.error().code == Code::conflict) return name_taken(key.name, path);
@@ -220,7 +254,7 @@ Answer change_key(Request& request) {
   };
   auto key = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!key) co_return std::unexpected(key.error());
-  co_return reply(shown(*key, path, request.now));
+  co_return reply(shown_now(*key, path, *at->tenant, request.now));
 }
 
 Answer revoke_key(Request& request) {
@@ -251,7 +285,7 @@ Answer revoke_key(Request& request) {
   };
   auto key = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!key) co_return std::unexpected(key.error());
-  co_return reply(shown(*key, path, request.now));
+  co_return reply(shown_now(*key, path, *at->tenant, request.now));
 }
 
 Answer rotate_key(Request& request) {

@@ -5,6 +5,7 @@
 #include "common/api/explain.h"
 #include "common/api/keys.h"
 #include "common/api/ledger.h"
+#include "common/api/live.h"
 #include "common/api/operations.h"
 #include "common/api/orgs.h"
 #include "common/api/platform.h"
@@ -33,6 +34,9 @@ constexpr std::array table{
     Route{"GET", "/redoc", Needs(none), get_docs, "This API as a page", nullptr, nullptr, 200, Shape::text},
     Route{"GET", "/status", Needs(settings_read), get_status, "Version, gateway, calls in flight", nullptr,
           of<api::Status>},
+    Route{"GET", "/live", Needs(analytics_read), get_live,
+          "Who calls and spends now, and what was refused last", nullptr, of<api::Live>, 200, Shape::object,
+          Names{"path", "limit"}},
     Route{"GET", "/metrics", Needs(settings_read), get_metrics, "Figures for Prometheus (text format 0.0.4)",
           nullptr, nullptr, 200, Shape::text},
     Route{"GET", "/verify", Needs(audit_read), verify, "The proof: every chain, signature and anchor checked",

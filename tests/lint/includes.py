@@ -25,7 +25,8 @@ WIRING = re.compile(r"daemon/[^/]+\.(cpp|h)$")
 LIBRARIES = [
     (re.compile(r"<boost/beast"), re.compile(r"daemon/http/|tests/unit/http/"),
      "Beast is seen by the http room alone"),
-    (re.compile(r"<httplib\.h>"), re.compile(r"cli/client\.(cpp|h)$|tests/"), "httplib is cli/client's alone"),
+    (re.compile(r"<httplib\.h>"), re.compile(r"cli/(client|gateway)\.(cpp|h)$|tests/"),
+     "httplib is cli/client's and cli/gateway's alone"),
     (re.compile(r"<(sqlite3\.h|SQLiteCpp)"), re.compile(r"daemon/store/|tests/"), "SQLite is the store's alone"),
     (re.compile(r"<boost/asio"), re.compile(r"(?!daemon/(domain|providers|store|secrets)/|common/|cli/)"),
      "no sockets or event loop in this room"),

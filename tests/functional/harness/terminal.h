@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "tests/functional/harness/daemon.h"
 
@@ -15,9 +17,19 @@ inline std::string govctl_program() {
 
 struct Terminal {
   TestDaemon daemon;
-  ProgramEnd ctl(std::vector<std::string> words) const {
-    words.insert(words.begin(), {govctl_program(), "--socket", daemon.socket()});
-    return run(words);
+
+  // govctl and its arguments, with the daemon's socket.
+  std::vector<std::string> command(const std::vector<std::string>& words) const {
+    std::vector<std::string> all{govctl_program(), "--socket", daemon.socket()};
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+  }
+  ProgramEnd ctl(const std::vector<std::string>& words) const { return run(command(words)); }
+  // A shell script in which `govctl` is this one, and $S its socket.
+  ProgramEnd shell(const std::string& script, const std::string& shell = "/bin/bash") const {
+    return run({"/usr/bin/env", "GOVCTL_SOCKET=" + daemon.socket(),
+                "PATH=" + govctl_program().substr(0, govctl_program().rfind('/')) + ":" + std::getenv("PATH"),
+                "XDG_RUNTIME_DIR=" + daemon.directory(), shell, "-c", script});
   }
   // What a command that must work prints.
   std::string works(const std::vector<std::string>& words) const {
@@ -42,6 +54,24 @@ struct Terminal {
     works({"agent", "create", "acme/prod/support/triage"});
     works({"ledger", "purchase", "acme", "100000"});
     return json({"key", "create", "acme/prod/support/triage", "--name", "laptop"})["key"];
+  }
+};
+
+// A terminal and an org that is set up: an agent and money.
+struct GovernedTerminal : Terminal {
+  static constexpr auto agent = Shop::agent;
+  GovernedTerminal() {
+    daemon.make_org("acme");
+    daemon.make_agent(agent);
+    daemon.buy("acme", 1'000'000);
+  }
+  std::vector<Json> agent_keys() {
+    return daemon.get("/agents/" + percent(agent) + "/keys?limit=1000")["items"];
+  }
+  int active_keys() {
+    int active = 0;
+    for (const Json& key : agent_keys()) active += key["status"] == "ACTIVE" ? 1 : 0;
+    return active;
   }
 };
 

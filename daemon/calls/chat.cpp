@@ -27,7 +27,7 @@ constexpr std::int64_t max_choices = 128;
 
 // What one part of a message's content may cost beyond its text.
 void read_part(std::string_view part, domain::Ask& ask) {
-  const auto object = providers::scan_object(part);
+  const auto object = providers::scan_object(part, providers::Utf8::known);
   const JsonMember* type = object ? object->find("type") : nullptr;
   const auto word = type == nullptr ? std::nullopt : providers::json_string(type->value);
   if (word == "text" || word == "refusal") {
@@ -40,7 +40,7 @@ void read_part(std::string_view part, domain::Ask& ask) {
     ask.whole_context = true;
     return;
   }
-  const auto inner = providers::scan_object(image->value);
+  const auto inner = providers::scan_object(image->value, providers::Utf8::known);
   const JsonMember* url = inner ? inner->find("url") : nullptr;
   count_image(url == nullptr ? std::nullopt : providers::json_string(url->value), *object, ask);
 }
@@ -50,10 +50,10 @@ void read_messages(std::string_view messages, domain::Ask& ask) {
   // for.
   const auto holds = [&](std::string_view word) { return messages.find(word) != std::string_view::npos; };
   if (!holds("\"type\"") && !holds("\"audio\"") && !holds("\\u00")) return;
-  const auto list = providers::scan_array(messages);
+  const auto list = providers::scan_array(messages, providers::Utf8::known);
   if (!list) return;
   for (const std::string_view message : *list) {
-    const auto object = providers::scan_object(message);
+    const auto object = providers::scan_object(message, providers::Utf8::known);
     if (!object) {  // a member twice: which one counts is the upstream's choice
       ask.whole_context = true;
       continue;
@@ -61,7 +61,7 @@ void read_messages(std::string_view messages, domain::Ask& ask) {
     if (given(*object, "audio") != nullptr) ask.whole_context = true;  // an earlier answer's, by reference
     const JsonMember* content = given(*object, "content");
     if (content == nullptr || content->value.front() == '"') continue;
-    const auto parts = providers::scan_array(content->value);
+    const auto parts = providers::scan_array(content->value, providers::Utf8::known);
     if (!parts) {
       ask.whole_context = true;
       continue;
@@ -73,10 +73,10 @@ void read_messages(std::string_view messages, domain::Ask& ask) {
 
 // Tools that the upstream runs itself cost extra; functions are only described.
 std::optional<Refusal> read_tools(std::string_view tools, domain::Ask& ask) {
-  const auto list = providers::scan_array(tools);
+  const auto list = providers::scan_array(tools, providers::Utf8::known);
   if (!list) return bad("tools", "field 'tools' must be an array").error();
   for (const std::string_view tool : *list) {
-    const auto object = providers::scan_object(tool);
+    const auto object = providers::scan_object(tool, providers::Utf8::known);
     if (!object) return bad("tools", "field 'tools' holds what is no tool: " + object.error().message).error();
     const JsonMember* type = object->find("type");
     const auto word = type == nullptr ? std::nullopt : providers::json_string(type->value);
@@ -88,7 +88,7 @@ std::optional<Refusal> read_tools(std::string_view tools, domain::Ask& ask) {
 
 // Sets what the client asked for; a member twice or in another spelling would be read differently upstream.
 std::optional<Refusal> read_stream_options(std::string_view options, bool& include_usage) {
-  const auto object = providers::scan_object(options);
+  const auto object = providers::scan_object(options, providers::Utf8::known);
   if (!object) return bad("stream_options", "field 'stream_options' must be an object").error();
   for (const JsonMember& member : object->members) {
     if (member.key != "include_usage" && same_but_for_case(member.key, "include_usage")) {

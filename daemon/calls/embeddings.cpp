@@ -21,14 +21,14 @@ bool is_token(std::string_view value) {
 }
 bool is_text(std::string_view value) { return value.front() == '"'; }
 bool is_tokens(std::string_view value) {
-  const auto tokens = providers::scan_array(value);
+  const auto tokens = providers::scan_array(value, providers::Utf8::known);
   return tokens && std::ranges::all_of(*tokens, is_token);
 }
 
 // A string, tokens, or an array of either: all of it is in the body, and no token is shorter than a byte.
 bool is_input(std::string_view value) {
   if (is_text(value)) return true;
-  const auto list = providers::scan_array(value);
+  const auto list = providers::scan_array(value, providers::Utf8::known);
   return list && (std::ranges::all_of(*list, is_text) || std::ranges::all_of(*list, is_token) ||
                   std::ranges::all_of(*list, is_tokens));
 }

@@ -101,7 +101,7 @@ Fault read_stream(const JsonObject& object, domain::Ask& ask) {
 Fault read_thinking(const JsonObject& object, domain::Ask& ask) {
   const JsonMember* member = given(object, "thinking");
   if (member == nullptr) return std::nullopt;
-  const auto thinking = providers::scan_object(member->value);
+  const auto thinking = providers::scan_object(member->value, providers::Utf8::known);
   if (!thinking) return bad("thinking", "field 'thinking' must be an object, each member once").error();
   const JsonMember* budget = given(*thinking, "budget_tokens");
   if (budget == nullptr) return std::nullopt;
@@ -118,7 +118,7 @@ Fault read_thinking(const JsonObject& object, domain::Ask& ask) {
 Fault read_metadata(const JsonObject& object, std::string& user) {
   const JsonMember* member = given(object, "metadata");
   if (member == nullptr) return std::nullopt;
-  const auto metadata = providers::scan_object(member->value);
+  const auto metadata = providers::scan_object(member->value, providers::Utf8::known);
   if (!metadata) return bad("metadata", "field 'metadata' must be an object, each member once").error();
   const JsonMember* id = given(*metadata, "user_id");
   if (id == nullptr) return std::nullopt;
@@ -147,10 +147,10 @@ bool run_by_client(std::string_view type) {
 Fault read_tools(const JsonObject& object, domain::Ask& ask) {
   const JsonMember* member = given(object, "tools");
   if (member == nullptr) return std::nullopt;
-  const auto list = providers::scan_array(member->value);
+  const auto list = providers::scan_array(member->value, providers::Utf8::known);
   if (!list) return bad("tools", "field 'tools' must be an array").error();
   for (const std::string_view tool : *list) {
-    const auto described = providers::scan_object(tool);
+    const auto described = providers::scan_object(tool, providers::Utf8::known);
     if (!described)
       return bad("tools", "field 'tools' holds what is no tool: " + described.error().message).error();
     const JsonMember* type = given(*described, "type");
@@ -167,12 +167,12 @@ Fault read_tools(const JsonObject& object, domain::Ask& ask) {
 
 // Edits that clear the context cost nothing; compaction is a call of its own, which usage counts apart.
 bool only_clears(std::string_view context_management) {
-  const auto object = providers::scan_object(context_management);
+  const auto object = providers::scan_object(context_management, providers::Utf8::known);
   const JsonMember* member = object ? given(*object, "edits") : nullptr;
-  const auto edits = providers::scan_array(member == nullptr ? "[]" : member->value);
+  const auto edits = providers::scan_array(member == nullptr ? "[]" : member->value, providers::Utf8::known);
   if (!object || !edits) return false;
   return std::ranges::all_of(*edits, [](std::string_view edit) {
-    const auto described = providers::scan_object(edit);
+    const auto described = providers::scan_object(edit, providers::Utf8::known);
     const JsonMember* type = described ? described->find("type") : nullptr;
     return type != nullptr && type->value.starts_with("\"clear_");
   });

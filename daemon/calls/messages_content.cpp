@@ -32,7 +32,9 @@ void read_inner(const JsonObject& object, domain::Ask& ask) {
 // An image's or a document's source; `block` is what it stands in.
 void read_source(const JsonObject& block, bool image, domain::Ask& ask) {
   const JsonMember* member = block.find("source");
-  const auto source = member == nullptr ? std::nullopt : std::optional(providers::scan_object(member->value));
+  const auto source = member == nullptr
+                          ? std::nullopt
+                          : std::optional(providers::scan_object(member->value, providers::Utf8::known));
   const auto type = source && *source ? word(**source, "type") : std::nullopt;
   const bool alone = std::ranges::count_if(block.members, refers) == 1;
   if (!type || !alone || (*source)->find("url") != nullptr || (*source)->find("file_id") != nullptr) {
@@ -57,7 +59,7 @@ void read_source(const JsonObject& block, bool image, domain::Ask& ask) {
 void read_block(std::string_view block, domain::Ask& ask) {
   constexpr std::array<std::string_view, 6> inert{"text",     "thinking",        "redacted_thinking",
                                                   "tool_use", "server_tool_use", "tool_reference"};
-  const auto object = providers::scan_object(block);
+  const auto object = providers::scan_object(block, providers::Utf8::known);
   const auto type = object ? word(*object, "type") : std::nullopt;
   const auto is = [&](std::string_view name) { return type == name; };
   if (is("image") || is("document")) {
@@ -74,7 +76,7 @@ void read_block(std::string_view block, domain::Ask& ask) {
 
 void read_blocks(std::string_view content, domain::Ask& ask) {
   if (content.starts_with('"') || content == "null") return;
-  const auto blocks = providers::scan_array(content);
+  const auto blocks = providers::scan_array(content, providers::Utf8::known);
   if (!blocks) {
     ask.whole_context = true;
     return;
@@ -83,10 +85,10 @@ void read_blocks(std::string_view content, domain::Ask& ask) {
 }
 
 void read_content(std::string_view messages, domain::Ask& ask) {
-  const auto list = providers::scan_array(messages);
+  const auto list = providers::scan_array(messages, providers::Utf8::known);
   if (!list) return;
   for (const std::string_view message : *list) {
-    const auto object = providers::scan_object(message);
+    const auto object = providers::scan_object(message, providers::Utf8::known);
     if (!object) {  // a member twice: which one counts is the upstream's choice
       ask.whole_context = true;
       continue;

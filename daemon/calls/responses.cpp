@@ -57,7 +57,7 @@ std::optional<std::string> text_member(const JsonObject& object, std::string_vie
 }
 
 void read_part(std::string_view part, domain::Ask& ask) {
-  const auto object = providers::scan_object(part);
+  const auto object = providers::scan_object(part, providers::Utf8::known);
   if (!object) {  // a member twice: which one counts is the upstream's choice
     ask.whole_context = true;
     return;
@@ -75,7 +75,7 @@ void read_part(std::string_view part, domain::Ask& ask) {
 
 void read_content(const JsonMember* content, domain::Ask& ask) {
   if (content == nullptr || content->value.front() == '"') return;
-  const auto parts = providers::scan_array(content->value);
+  const auto parts = providers::scan_array(content->value, providers::Utf8::known);
   if (!parts) {
     ask.whole_context = true;
     return;
@@ -84,7 +84,7 @@ void read_content(const JsonMember* content, domain::Ask& ask) {
 }
 
 void read_item(std::string_view item, domain::Ask& ask) {
-  const auto object = providers::scan_object(item);
+  const auto object = providers::scan_object(item, providers::Utf8::known);
   if (!object) {
     ask.whole_context = true;
     return;
@@ -109,7 +109,7 @@ std::optional<Refusal> read_input(const JsonObject& object, domain::Ask& ask) {
     return bad("input", "field 'input' is missing").error();
   }
   if (input->value.front() == '"') return std::nullopt;
-  const auto items = providers::scan_array(input->value);
+  const auto items = providers::scan_array(input->value, providers::Utf8::known);
   if (!items) return bad("input", "field 'input' must be a string or an array").error();
   for (const std::string_view item : *items) read_item(item, ask);
   ask.text_bytes = std::max<std::int64_t>(ask.text_bytes, 0);
@@ -117,10 +117,10 @@ std::optional<Refusal> read_input(const JsonObject& object, domain::Ask& ask) {
 }
 
 std::optional<Refusal> read_tools(std::string_view tools, domain::Ask& ask) {
-  const auto list = providers::scan_array(tools);
+  const auto list = providers::scan_array(tools, providers::Utf8::known);
   if (!list) return bad("tools", "field 'tools' must be an array").error();
   for (const std::string_view tool : *list) {
-    const auto object = providers::scan_object(tool);
+    const auto object = providers::scan_object(tool, providers::Utf8::known);
     if (!object) return bad("tools", "field 'tools' holds what is no tool: " + object.error().message).error();
     const auto type = text_member(*object, "type");
     if (!type) return bad("tools", "a tool's 'type' must be a string").error();

@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace govctl::providers {
 namespace {
@@ -29,19 +34,29 @@ constexpr std::array<bool, 256> escaped_alone = [] {
   return table;
 }();
 
-// Whether all of eight bytes are plain: most of a body is text, and byte by byte its reading would be most of a
-// call's cost. A byte below n is one whose subtraction borrows, where the byte's own high bit is not set.
-bool all_plain(const char* eight) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, eight, sizeof word);
-  constexpr std::uint64_t ones = 0x0101010101010101U;
-  constexpr std::uint64_t highs = 0x80 * ones;
-  const auto any_below = [](std::uint64_t bytes, std::uint64_t n) {
-    return (bytes - n * ones) & ~bytes & highs;
+// The first byte from `at` on that is not plain; with `high`, bytes of 0x80 and above are plain, too. Most of a
+// body is text, and byte by byte its reading would be most of a call's cost.
+template <bool high>
+const char* behind_plain(const char* at, const char* end) {
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+    const __m128i special =
+        _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+    auto found = static_cast<unsigned>(_mm_movemask_epi8(special));
+    if constexpr (!high) found |= static_cast<unsigned>(_mm_movemask_epi8(bytes));
+    if (found != 0) return at + std::countr_zero(found);
+  }
+#endif
+  const auto is_plain = [](char c) {
+    return plain[static_cast<unsigned char>(c)] || (high && static_cast<unsigned char>(c) >= 0x80);
   };
-  const std::uint64_t quote = any_below(word ^ (std::uint64_t{'"'} * ones), 1);
-  const std::uint64_t backslash = any_below(word ^ (std::uint64_t{'\\'} * ones), 1);
-  return ((word & highs) | any_below(word, 0x20) | quote | backslash) == 0;
+  while (at != end && is_plain(*at)) ++at;
+  return at;
 }
 
 class Scanner {
@@ -129,11 +144,24 @@ class Scanner {
     return true;
   }
 
+  // A string that was seen to be proper: it ends at a quote with an even number of backslashes before it.
+  bool known_string() {
+    const char* const begin = ++at_;
+    for (;;) {
+      const void* const quote = std::memchr(at_, '"', static_cast<std::size_t>(end_ - at_));
+      if (quote == nullptr) return false;
+      at_ = static_cast<const char*>(quote);
+      const char* escape = at_++;
+      while (escape != begin && escape[-1] == '\\') --escape;
+      if ((at_ - escape) % 2 != 0) return true;
+    }
+  }
+
   bool string() {
+    if (utf8_ == Utf8::known) return known_string();
     ++at_;
     for (;;) {
-      while (end_ - at_ >= 8 && all_plain(at_)) at_ += 8;
-      while (at_ != end_ && plain[static_cast<unsigned char>(*at_)]) ++at_;
+      at_ = utf8_ == Utf8::passed ? behind_plain<true>(at_, end_) : behind_plain<false>(at_, end_);
       if (at_ == end_) return false;
       if (static_cast<unsigned char>(*at_) >= 0x80) {
         if (!beyond_ascii()) return false;
@@ -155,10 +183,6 @@ class Scanner {
 
   // One character of UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF.
   bool beyond_ascii() {
-    if (utf8_ == Utf8::passed) {
-      ++at_;
-      return true;
-    }
     const auto byte = [this](std::size_t i) { return static_cast<unsigned char>(at_[i]); };
     const unsigned char first = byte(0);
     const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;

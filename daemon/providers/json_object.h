@@ -27,8 +27,9 @@ struct JsonObject {
 };
 
 // invalid: no JSON, no object, nested deeper than 128, a member that stands twice, an escape in a member's
-// name; and, in a client's request, strings that are not UTF-8. An upstream's bytes pass as they are.
-enum class Utf8 { checked, passed };
+// name; and, in a client's request, strings that are not UTF-8. An upstream's bytes pass as they are. Known is
+// what stands in a text that was scanned before: of its strings only the ends are looked for.
+enum class Utf8 { checked, passed, known };
 Result<JsonObject> scan_object(std::string_view text, Utf8 utf8 = Utf8::checked);
 
 // The elements of a JSON array as written, without the blanks around them. invalid: no JSON, no array.

@@ -158,6 +158,23 @@ TEST_CASE("scanning agrees with another parser on broken texts") {
   }
 }
 
+TEST_CASE("what was scanned before is read again alike") {
+  for (const char* text :
+       {R"({})", R"({"a":"","b":"\\","c":"\"","d":"\\\"]}","e":{"f":["]","\\",{"g":"}"}]},"h":-1.5e3})",
+        "{\"a\" : \"\xc3\xa9\\n\" , \"b\" : [ 1 , null ] }"}) {
+    INFO(text);
+    const auto first = scan_object(text);
+    const auto again = scan_object(text, Utf8::known);
+    REQUIRE(first);
+    REQUIRE(again);
+    REQUIRE(first->members.size() == again->members.size());
+    for (std::size_t i = 0; i < first->members.size(); ++i) {
+      CHECK(first->members[i].key == again->members[i].key);
+      CHECK(first->members[i].value == again->members[i].value);
+    }
+  }
+}
+
 TEST_CASE("the elements of an array") {
   const auto list = scan_array(R"( [ {"a":1} , "x" ,[2] ] )");
   REQUIRE(list);

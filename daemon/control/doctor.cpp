@@ -14,8 +14,9 @@
 namespace govctl::control {
 namespace {
 
-constexpr std::int64_t old_hold = 15 * 60 * micros_per_second;
-constexpr std::int64_t old_anchor = 10 * 60 * micros_per_second;
+constexpr std::int64_t minute = 60 * micros_per_second;
+constexpr std::int64_t old_hold = 15 * minute;
+constexpr std::int64_t old_anchor = 10 * minute;
 constexpr std::int64_t no_room = std::int64_t{64} << 20;
 constexpr std::int64_t little_room = std::int64_t{1} << 30;
 constexpr rlim_t few_descriptors = 4096;

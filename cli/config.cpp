@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,8 @@ Result<Context> context_of(const std::string& file, const std::string& name, con
       if (setting.name == key) found = &setting;
     }
     if (found == nullptr) {
-      std::vector<std::string_view> known;
-      for (const auto& setting : settings) known.push_back(setting.name);
+      std::array<std::string_view, settings.size()> known;
+      std::ranges::transform(settings, known.begin(), &ContextSetting::name);
       return fail(Code::invalid, fmt::format("{}: context '{}' has an unknown setting '{}'; known are {}", file,
                                              name, key, fmt::join(known, ", ")));
     }

@@ -95,7 +95,7 @@ FullScreen::Event FullScreen::wait(std::int64_t micros) {
     if (char byte = 0; (sources[1].revents & POLLIN) != 0 && read(wakes[0], &byte, 1) == 1) {
       if (byte == SIGWINCH) return Event::resized;
       if (byte != SIGTSTP) {
-        signal_ = byte;
+        signal_ = static_cast<unsigned char>(byte);
         return Event::ended;
       }
       leave();

@@ -72,6 +72,7 @@ std::string row_of(const std::vector<ColumnSpec>& specs, const std::vector<std::
 
 std::vector<std::string> titles(const std::vector<ColumnSpec>& specs) {
   std::vector<std::string> all;
+  all.reserve(specs.size());
   for (const auto& spec : specs) all.emplace_back(spec.title);
   return all;
 }
@@ -240,6 +241,7 @@ std::string top_report(const api::Live& live) {
     text += "\n" + aligned(rows);
   };
   std::vector<std::vector<std::string>> cells;
+  cells.reserve(live.agents.size());
   for (const auto& agent : live.agents) cells.push_back(agent_cells(agent, window_of(live)));
   table(agent_columns, std::exchange(cells, {}));
   for (const auto& budget : live.budgets) cells.push_back(budget_cells(budget));

@@ -105,6 +105,7 @@ Result<Answer> unset(const Session& s, const Input& in) {
     return fail(Code::invalid, "a .env file cannot unset a variable: delete the file");
   }
   std::vector<std::string> names;
+  names.reserve(gateway_variable_names().size());
   for (const auto name : gateway_variable_names()) names.emplace_back(name);
   return lines(shell, {}, names);
 }

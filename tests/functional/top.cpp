@@ -71,7 +71,7 @@ struct Watched : GovernedTerminal {
   Key key;
   Watched() {
     key = daemon.make_key(agent);
-    daemon.make_agent("acme/prod/support/an-agent-whose-name-is-as-long-as-names-may-be-0123456789-abcdef");
+    daemon.make_agent("acme/prod/support/an-agent-whose-name-is-as-long-as-names-may-be-0123456789-abcde");
     daemon.budget("acme/prod", 10'000);
     daemon.policy("acme", {{"name", "house"}, {"deny_models", {"gpt-*"}}});
     daemon.chat(key.secret, request("mock-model", 50));
@@ -141,13 +141,14 @@ TEST_CASE("top fills a terminal of any size and gives it back", "[top]") {
   t.daemon.chat(t.key.secret, request("gpt-9", 50));
   tmux.shows("gpt-9");  // live
   tmux.resize(200, 50);
-  tmux.shows("an-agent-whose-name-is-as-long-as-names-may-be-0123456789-abcdef");
+  tmux.shows("an-agent-whose-name-is-as-long-as-names-may-be-0123456789-abcde");
   fits(200, 50);
   tmux.resize(40, 10);
   tmux.shows("q quit");
   tmux.keys("?");
-  tmux.shows("days and months");
+  tmux.shows("space  now");
   tmux.keys("?");
+  tmux.resize(200, 50);  // room for what stty prints
   tmux.keys("q");
   const std::string after = tmux.shows("ended 0");
   INFO(after);

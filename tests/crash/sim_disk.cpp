@@ -416,6 +416,11 @@ Image SimDisk::take() const {
   return image;
 }
 
+void SimDisk::poke(const std::string& path, const std::string& content) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->files.at(path)->content = content;
+}
+
 void SimDisk::start_log() {
   Image before = take();
   const std::scoped_lock lock(state_->mutex);

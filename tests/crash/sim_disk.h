@@ -55,6 +55,9 @@ class SimDisk {
   // As of now, synced or not: what a killed process leaves.
   [[nodiscard]] Image take() const;
 
+  // Changes one file past everybody who has it open; no journal.
+  void poke(const std::string& path, const std::string& content);
+
   // All from now on is logged.
   void start_log();
   void mark(std::int64_t note);

@@ -138,6 +138,7 @@ class Run {
   tenant::PlatformView platform;
   std::unique_ptr<store::Writers> writers;
   std::unique_ptr<tenant::Registry> registry;
+  std::atomic<bool> fatal = false;  // the store asked for the daemon's end
 
   // --- what administrators do
   std::shared_ptr<tenant::Tenant> make_org(const OrgId& org, const std::string& slug,
@@ -150,6 +151,7 @@ class Run {
                                  bool allow_negative);
   // What calls have recorded is rows.
   void catch_up(const tenant::Tenant& org) const;
+  bool catch_up_if_it_can(const tenant::Tenant& org) const;
 
   // --- calls
   tenant::CallFacts facts(const Agent& who, std::int64_t input, std::int64_t output) const;

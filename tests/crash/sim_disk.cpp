@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <filesystem>
@@ -52,11 +53,33 @@ struct SimDisk::State {
   bool frames_held = false;
   int frames_let_go = 0;
   bool waits = false;
+  DiskPoint point{};
+  DiskFault fault{};
+  std::uint64_t passes_left = 0;  // 0: nothing is to fail
+  bool failing = false;
+  std::pair<Image, std::size_t> killed;
   bool normal_synchronous = false;
   sqlite3_vfs* real = nullptr;
   sqlite3_vfs vfs{};
 
   // All under the mutex.
+  [[nodiscard]] Image contents() const {
+    Image image;
+    for (const auto& [path, file] : files) image[path] = file->content;
+    return image;
+  }
+  // 0, or the errno with which the point fails now.
+  int pass(DiskPoint passed) {
+    if (passed == point && passes_left > 0 && --passes_left == 0) {
+      failing = true;
+      if (fault == DiskFault::kill) killed = {contents(), log.events.size()};
+    }
+    if (!failing || fault == DiskFault::kill) return 0;
+    const bool writes = passed != DiskPoint::journal_sync && passed != DiskPoint::log_sync &&
+                        passed != DiskPoint::database_sync;
+    if (fault == DiskFault::enospc) return writes ? ENOSPC : 0;
+    return passed == point ? EIO : 0;
+  }
   DiskEvent& log_event(DiskEvent::Kind kind, const std::string& path) {
     note_removed_journals();
     return append(kind, path);
@@ -167,8 +190,12 @@ int read_file(sqlite3_file* file, void* out, int size, sqlite3_int64 offset) {
   return SQLITE_IOERR_SHORT_READ;
 }
 
+bool is_log(const MemoryFile& file) { return file.path.ends_with("-wal"); }
+
 int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
   const std::scoped_lock lock(disk->mutex);
+  const int failed = disk->pass(is_log(memory(file)) ? DiskPoint::log_write : DiskPoint::database_write);
+  if (failed != 0) return failed == ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
   disk->write(memory(file), static_cast<std::uint64_t>(offset), static_cast<const char*>(bytes),
               static_cast<std::size_t>(size));
   return SQLITE_OK;
@@ -187,6 +214,9 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 int sync_file(sqlite3_file* file, int) {
   std::unique_lock lock(disk->mutex);
   disk->sync_waits(lock, memory(file));
+  if (disk->pass(is_log(memory(file)) ? DiskPoint::log_sync : DiskPoint::database_sync) != 0) {
+    return SQLITE_IOERR_FSYNC;
+  }
   disk->log_sync(memory(file));
   return SQLITE_OK;
 }
@@ -346,11 +376,18 @@ class MemoryBlocks final : public store::BlockFile {
   Result<void> write(std::uint64_t offset, std::span<const char> bytes) override {
     std::unique_lock lock(disk->mutex);
     disk->frame_waits(lock, offset % segment_bytes_ == 0);
+    if (const int failed = disk->pass(DiskPoint::journal_write); failed != 0) {
+      return govctl::fail(failed == ENOSPC ? Code::unavailable : Code::internal,
+                          "the journal cannot be written");
+    }
     disk->write(*file_, offset, bytes.data(), bytes.size());
     return {};
   }
   Result<void> sync() override {
     const std::scoped_lock lock(disk->mutex);
+    if (disk->pass(DiskPoint::journal_sync) != 0) {
+      return govctl::fail(Code::internal, "the journal cannot be synced");
+    }
     if (!skips_sync_) disk->log_sync(*file_);
     return {};
   }
@@ -411,9 +448,31 @@ void SimDisk::put(const Image& image) {
 Image SimDisk::take() const {
   const std::scoped_lock lock(state_->mutex);
   state_->note_removed_journals();
-  Image image;
-  for (const auto& [path, file] : state_->files) image[path] = file->content;
-  return image;
+  return state_->contents();
+}
+
+void SimDisk::fail(DiskPoint point, DiskFault fault, std::uint64_t nth) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->point = point;
+  state_->fault = fault;
+  state_->passes_left = nth;
+  state_->failing = false;
+}
+
+void SimDisk::mend() {
+  const std::scoped_lock lock(state_->mutex);
+  state_->passes_left = 0;
+  state_->failing = false;
+}
+
+bool SimDisk::failed() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->failing;
+}
+
+std::pair<Image, std::size_t> SimDisk::killed() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->killed;
 }
 
 void SimDisk::poke(const std::string& path, const std::string& content) {
@@ -455,6 +514,9 @@ store::BlockFileMaker SimDisk::journals() {
   return [this](const std::string& path, std::uint64_t bytes) -> Result<std::unique_ptr<store::BlockFile>> {
     const std::scoped_lock lock(state_->mutex);
     state_->note_removed_journals();
+    if (state_->pass(DiskPoint::journal_make) != 0) {
+      return govctl::fail(Code::unavailable, "the journal cannot be made");
+    }
     leave_in_real_directory(path, {});
     auto file = state_->create(path);
     const std::string zeros(bytes, '\0');

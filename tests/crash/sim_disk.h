@@ -40,6 +40,18 @@ struct DiskLog {
   std::vector<DiskEvent> events;
 };
 
+// Where a disk can fail.
+enum class DiskPoint {
+  journal_make,
+  journal_write,
+  journal_sync,
+  log_write,
+  log_sync,
+  database_write,
+  database_sync
+};
+enum class DiskFault { kill, eio, enospc };
+
 // The disk under every database that this process opens from construction on. One at a time. Any thread.
 class SimDisk {
  public:
@@ -75,6 +87,14 @@ class SimDisk {
   void wait_for_gate();
   void let_frame_go();  // one
   void let_go();        // all, and from now on
+
+  // From the `nth` time on that the point is passed (1: the next), it fails, and with enospc all writing does,
+  // until mend(). kill: nothing fails, but what lies on the disk then is kept.
+  void fail(DiskPoint point, DiskFault fault, std::uint64_t nth);
+  void mend();
+  // Whether the point was passed so often; and, of a kill, what was there and how many events were logged then.
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] std::pair<Image, std::size_t> killed() const;
 
   // Faults that a test of power loss must find. What the journal is told is synced, is not:
   bool journal_skips_sync = false;

@@ -10,7 +10,7 @@ build=(
   curl ca-certificates
 )
 test=(
-  catch2 clang-tidy-19 clang-format-19 libclang-rt-19-dev python3 sqlite3 nginx-light wrk openssl procps
+  catch2 librapidcheck-dev clang-tidy-19 clang-format-19 libclang-rt-19-dev python3 sqlite3 nginx-light wrk openssl procps
   bubblewrap tmux zsh fish mandoc groff-base debhelper fakeroot lintian systemd debootstrap iproute2
 )
 # A node that did not come from Debian stays the one that is used.

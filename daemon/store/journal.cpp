@@ -185,36 +185,39 @@ Result<std::uint64_t> Journal::append(std::string_view payload) {
     index_ = 0;
     used_ = 0;
   }
-  const std::size_t head_bytes = anew ? block_bytes : 0;
-  const std::size_t bytes = head_bytes + whole_blocks(sizeof(FrameHead) + payload.size());
-  const std::span<char> out = buffer_.grow_to(bytes);
+  const std::uint64_t segment = generation_ % 2;
+  const std::uint64_t start = segment * segment_bytes_;
+  const std::size_t bytes = whole_blocks(sizeof(FrameHead) + payload.size());
+  const std::span<char> out = buffer_.grow_to(std::max(bytes, block_bytes));
+  const auto put = [&](std::uint64_t at, std::size_t size) -> Result<void> {
+    auto written = file_->write(start + at, out.first(size));
+    if (written) written = file_->sync();
+    // What stands there now is not known: the next frame begins the other segment.
+    if (!written) used_ = segment_bytes_;
+    return written;
+  };
   if (anew) {
     SegmentHead head;
     head.generation = generation_;
     head.segment_bytes = segment_bytes_;
     head.org = org_.bytes;
     head.checksum = checksum(&head, offsetof(SegmentHead, checksum), {});
-    std::ranges::fill(out.first(block_bytes), '\0');
+    std::ranges::fill(out, '\0');
     std::memcpy(out.data(), &head, sizeof head);
+    // Durable before its first frame: under the head of an older generation that frame would look like damage
+    // to one that was promised.
+    if (auto written = put(0, block_bytes); !written) return std::unexpected(written.error());
+    used_ = block_bytes;
   }
   FrameHead head;
   head.length = static_cast<std::uint32_t>(payload.size());
   head.generation = generation_;
   head.index = index_;
   head.checksum = checksum(&head, offsetof(FrameHead, checksum), payload);
-  char* at = out.data() + head_bytes;
-  std::memcpy(at, &head, sizeof head);
-  std::memcpy(at + sizeof head, payload.data(), payload.size());
-  std::ranges::fill(out.subspan(head_bytes + sizeof head + payload.size()), '\0');
-
-  const std::uint64_t segment = generation_ % 2;
-  auto written = file_->write(segment * segment_bytes_ + used_, out);
-  if (written) written = file_->sync();
-  if (!written) {
-    // What stands there now is not known: the next frame begins the other segment.
-    used_ = segment_bytes_;
-    return std::unexpected(written.error());
-  }
+  std::memcpy(out.data(), &head, sizeof head);
+  std::memcpy(out.data() + sizeof head, payload.data(), payload.size());
+  std::ranges::fill(out.first(bytes).subspan(sizeof head + payload.size()), '\0');
+  if (auto written = put(used_, bytes); !written) return std::unexpected(written.error());
   ++index_;
   used_ += bytes;
   last_[segment] = ++frame_;

@@ -57,6 +57,8 @@ struct KeySpend {
   Credits total, month, day;
 };
 Result<std::vector<KeySpend>> spend_by_key(Connection& connection, Timestamp day_start, Timestamp month_start);
+// The latest time that an event bears, of those before `before`.
+Result<std::optional<Timestamp>> latest_event(Connection& connection, Timestamp before);
 
 // --- reading
 struct StoredEntry {

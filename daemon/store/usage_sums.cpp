@@ -27,6 +27,7 @@ SELECT u.key_id, sum(l.amount), sum(CASE WHEN u.created_at >= :month THEN l.amou
 FROM ledger AS l INDEXED BY ledger_refunds CROSS JOIN usage_events AS u ON u.request_id = l.request_id
 WHERE l.type = 'REFUND' GROUP BY u.key_id)";
 
+constexpr const char* latest_sql = "SELECT max(created_at) FROM usage_events WHERE created_at < :id";
 constexpr const char* report_sql = R"(
 SELECT agent_id, key_id, model, user, provider, count,
        input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens
@@ -81,6 +82,13 @@ bool add(UsageSum& sum, SQLite::Statement& row) {
 }
 
 }  // namespace
+
+Result<std::optional<Timestamp>> latest_event(Connection& connection, Timestamp before) {
+  auto latest = select_one<std::optional<Timestamp>>(
+      connection, latest_sql, before, [](RowReader& row) { return row.optional(&RowReader::time); });
+  if (!latest) return std::unexpected(latest.error());
+  return latest->value_or(std::nullopt);
+}
 
 Result<std::vector<KeySpend>> spend_by_key(Connection& connection, Timestamp day_start, Timestamp month_start) {
   return guarded([&]() -> Result<std::vector<KeySpend>> {

@@ -55,8 +55,9 @@ struct Report {
 };
 // Reads in one read transaction, so that a serving daemon does not disturb it. A row that was changed, removed,
 // added, reordered or brought from another org is found; so is a cut tail that an anchor (row or log line)
-// covers, an anchor with a false signature, an event without its entry and an entry without its event. With
-// `expected`, the heads and the ledger sum are compared too (memory against disk).
+// covers, an anchor with a false signature, an event without its entry and an entry without its event, and an
+// index that does not say what its table's rows say. With `expected`, the heads and the ledger sum are compared
+// too (memory against disk).
 struct Expected {
   std::array<domain::ChainHead, domain::chain_table_count> heads;  // at least these rows must be there
   std::optional<std::int64_t> ledger_sum;                          // of the rows up to the ledger's head

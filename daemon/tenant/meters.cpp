@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace govctl::tenant {
+namespace {
+
+// From a day that began, by so little that the day is believed and not the clock.
+bool stepped_back(Timestamp now, Timestamp day_start) {
+  constexpr std::int64_t day = 86'400 * micros_per_second;
+  return now < day_start && day_start.micros - now.micros <= day;
+}
+
+}  // namespace
 
 void RateWindow::roll(std::int64_t steady_second) {
   if (steady_second <= now_) return;
@@ -61,11 +70,14 @@ void Meters::roll(Timestamp now) {
   if (new_month) month_start_ = month;
 }
 
+void Meters::open(Timestamp now, Timestamp latest) {
+  const Timestamp day = domain::period_start(domain::Period::daily, latest);
+  roll(stepped_back(now, day) ? latest : now);
+}
+
 ChargeTime Meters::charge_time(Timestamp now) {
   roll(now);
-  constexpr std::int64_t day = 86'400 * micros_per_second;
-  const bool stepped_back = now < day_start_ && day_start_.micros - now.micros <= day;
-  return {stepped_back ? day_start_ : now, day_start_, month_start_};
+  return {stepped_back(now, day_start_) ? day_start_ : now, day_start_, month_start_};
 }
 
 const Meter* Meters::find(const Uuid& node) const {

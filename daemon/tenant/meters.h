@@ -69,6 +69,8 @@ struct ChargeTime {
 
 class Meters {
  public:
+  // At start: the periods of now, or of the latest charge, where the clock has stepped back since.
+  void open(Timestamp now, Timestamp latest);
   // Starts new periods; a clock that steps back never reopens one.
   void roll(Timestamp now);
   // The instant that a charge of `now` belongs to: where the clock has stepped back, by a day at most, the

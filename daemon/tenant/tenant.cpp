@@ -125,15 +125,20 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
     log::warn("the journal of revoked keys could not be mended", {{log::Field::file, revocations}});
   }
 
-  const Timestamp now = services.clock->now();
-  if (auto ok = settle_leftovers(*services.writers, **file, path, group, now); !ok) return give_up(ok.error());
-
   State& state = *tenant->state_;
+  const Timestamp now = services.clock->now();
+  // A day that a charge was made in is open, though the clock has stepped back out of it since.
+  constexpr std::int64_t two_days = 2 * 86'400 * micros_per_second;
+  auto latest = store::latest_event(**reader, Timestamp{now.micros + two_days});
+  if (!latest) return give_up(latest.error());
+  state.meters.open(now, latest->value_or(now));
+  const Timestamp at = state.meters.charge_time(now).at;
+  if (auto ok = settle_leftovers(*services.writers, **file, path, group, at); !ok) return give_up(ok.error());
+
   state.data_keys = std::move(*data_keys);
   for (const auto& row : (*snapshot)->config().data_keys) {
     if (!row.retired_at) state.active_data_key = row.id;
   }
-  state.meters.roll(now);
   auto balance = store::ledger_sum(**reader, group);
   if (!balance) return give_up(balance.error());
   state.meters.balance = balance->value();

@@ -25,6 +25,7 @@ using namespace govctl::test;
 namespace {
 
 constexpr std::int64_t money = 1'000'000'000;
+constexpr std::size_t streams = 64, others = 16;  // clients at once
 constexpr Tokens used{.prompt = 30, .completion = 12};
 constexpr std::int64_t charge = 42;  // a credit for each token
 const std::string reason = "daemon stopped while the call was in flight";
@@ -200,15 +201,14 @@ void run_rounds(int rounds, std::uint64_t seed) {
   Acknowledged acknowledged;
   Tally tally;
   for (int round = 0; round < rounds; ++round) {
-    const std::size_t clients = 32 + random() % 33;
     const auto pause = std::chrono::milliseconds(20 + random() % 400);
     const std::string gateway = daemon.gateway();
     std::exception_ptr fault;
     std::mutex fault_mutex;
     std::vector<std::thread> threads;
-    threads.reserve(clients);
-    for (std::size_t i = 0; i < clients; ++i) {
-      threads.emplace_back([&, streamed = i % 4 != 0] {
+    threads.reserve(streams + others);
+    for (std::size_t i = 0; i < streams + others; ++i) {
+      threads.emplace_back([&, streamed = i < streams] {
         try {
           keep_calling(gateway, shop.key.secret, streamed, acknowledged);
         } catch (...) {

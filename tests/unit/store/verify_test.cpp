@@ -43,6 +43,26 @@ std::string text_of(const std::string& path) {
 
 }  // namespace
 
+TEST_CASE("an index that leaves a charge out is found: a start would believe it") {
+  Filled org;
+  org.close();
+  REQUIRE(org.verify().ok());
+  const auto index_of_charges_above = [&](const std::string& least, const std::string& most) {
+    attack(org.path,
+           "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'credits_charged > " +
+               most + "', 'credits_charged > " + least + "') WHERE name = 'usage_events_spend'");
+  };
+  index_of_charges_above("1", "0");
+  attack(org.path, "REINDEX usage_events_spend");
+  index_of_charges_above("0", "1");
+  CHECK(number(org.path, "SELECT sum(credits_charged) FROM usage_events NOT INDEXED") == 6);
+  CHECK(number(org.path,
+               "SELECT sum(credits_charged) FROM usage_events INDEXED BY usage_events_spend WHERE "
+               "credits_charged > 0") == 5);
+  CHECK(fault_in(org.verify(), "usage_events").find("usage_events_spend") != std::string::npos);
+  CHECK(fault_in(org.verify(), "ledger").empty());
+}
+
 TEST_CASE("a sound file is found sound, while it serves and after") {
   Filled org;
   org.anchor();

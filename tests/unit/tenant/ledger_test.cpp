@@ -129,6 +129,21 @@ TEST_CASE("what is charged while the clock is stepped back counts in the day tha
   world.check_settled();  // a restart does not lose it
 }
 
+TEST_CASE("a restart while the clock is stepped back leaves the day open that charges were made in") {
+  World world;
+  world.add_budget(Level::agent, Period::daily, 1'000);
+  world.clock.set("2026-12-01T00:30:00Z");
+  world.call({600, 0});
+  world.clock.set("2026-11-30T23:30:00Z");
+  world.restart();
+  world.call({300, 0});
+  world.clock.set("2026-12-01T02:00:00Z");
+  CHECK(world.spend(Level::agent).day.value() == 900);
+  CHECK(world.spend(Level::agent).month.value() == 900);
+  CHECK_FALSE(world.reserve({101, 0}));
+  world.check_settled();
+}
+
 TEST_CASE("a clock that was a year ahead for a moment leaves budgets in force, and a restart mends the rest") {
   World world;
   world.add_budget(Level::agent, Period::daily, 1'000);

@@ -20,6 +20,8 @@ constexpr std::array columns{Column{"NAME", "name"},
                              Column{"CIRCUIT", "circuit"},
                              Column{"ALLOW PRIVATE", "allow_private", Show::text, true},
                              Column{"CA FILE", "ca_file", Show::text, true},
+                             Column{"PROXY", "proxy", Show::text, true},
+                             Column{"NO PROXY", "no_proxy", Show::text, true},
                              Column{"MAX TOKENS FIELD", "max_tokens_field", Show::text, true},
                              Column{"USAGE IN STREAM", "usage_in_stream", Show::text, true},
                              Column{"RESPONSES", "responses", Show::text, true},
@@ -36,7 +38,7 @@ std::string url(const std::string& name) { return "/providers/" + segment(name);
 // What `add` and `set` both take.
 struct Details {
   std::optional<std::string> allow_private, usage_in_stream, needs_credential, ca_file, max_tokens_field;
-  std::optional<std::string> responses, api_version;
+  std::optional<std::string> responses, api_version, proxy, no_proxy;
   std::optional<std::string> connect_timeout, first_byte_timeout, idle_timeout, max_parallel;
 
   void declare(Arguments& a) {
@@ -47,6 +49,9 @@ struct Details {
     a.option("--needs-credential", "on|off", needs_credential, "Calls without a credential are refused",
              {"on", "off"});
     a.option("--ca-file", "FILE", ca_file, "Certificates to trust instead of the system's; none: the system's");
+    a.option("--proxy", "URL", proxy, "Calls go through it: http://host[:port]; none: straight");
+    a.option("--no-proxy", "LIST", no_proxy,
+             "Hosts, and all below them, that are called without it; none: no host");
     a.option("--max-tokens-field", "NAME", max_tokens_field, "What it calls the limit of output tokens",
              {"max_tokens", "max_completion_tokens"});
     a.option("--responses", "on|off", responses, "It has /v1/responses; else those go to it as chat",
@@ -66,6 +71,8 @@ struct Details {
       if (*value) body[name] = **value == "on";
     }
     if (ca_file) body["ca_file"] = *ca_file == "none" ? Json() : Json(*ca_file);
+    if (proxy) body["proxy"] = *proxy == "none" ? Json() : Json(*proxy);
+    if (no_proxy) body["no_proxy"] = *no_proxy == "none" ? Json() : Json(*no_proxy);
     if (api_version) body["api_version"] = *api_version == "none" ? Json() : Json(*api_version);
     if (max_tokens_field) body["max_tokens_field"] = *max_tokens_field;
     if (max_parallel) {

@@ -31,8 +31,8 @@ struct Provider {
         field("base_url", &Provider::base_url),
         field("allow_private", &Provider::allow_private, "private and link-local addresses, and http"),
         field("ca_file", &Provider::ca_file),
-        field("proxy", &Provider::proxy),
-        field("no_proxy", &Provider::no_proxy),
+        field("proxy", &Provider::proxy, "http://host[:port]"),
+        field("no_proxy", &Provider::no_proxy, "hosts that are called without it, separated by commas"),
         field("max_tokens_field", &Provider::max_tokens_field, "max_tokens or max_completion_tokens"),
         field("usage_in_stream", &Provider::usage_in_stream, "knows stream_options.include_usage"),
         field("responses", &Provider::responses, "has /v1/responses"),
@@ -51,7 +51,7 @@ struct Provider {
 struct ProviderCreate {
   std::string name, kind, base_url;
   std::optional<bool> allow_private, usage_in_stream, needs_credential, responses;
-  std::optional<std::string> ca_file, max_tokens_field, api_version;
+  std::optional<std::string> ca_file, proxy, no_proxy, max_tokens_field, api_version;
   std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, max_parallel;
   static constexpr auto fields() {
     return std::tuple{field("name", &ProviderCreate::name),
@@ -61,6 +61,8 @@ struct ProviderCreate {
                       field("usage_in_stream", &ProviderCreate::usage_in_stream),
                       field("needs_credential", &ProviderCreate::needs_credential),
                       field("ca_file", &ProviderCreate::ca_file),
+                      field("proxy", &ProviderCreate::proxy),
+                      field("no_proxy", &ProviderCreate::no_proxy),
                       field("max_tokens_field", &ProviderCreate::max_tokens_field),
                       field("responses", &ProviderCreate::responses),
                       field("api_version", &ProviderCreate::api_version),
@@ -73,7 +75,7 @@ struct ProviderCreate {
 struct ProviderPatch {
   std::optional<std::string> base_url, max_tokens_field;
   std::optional<bool> allow_private, usage_in_stream, needs_credential, responses;
-  Patch<std::string> ca_file, api_version;
+  Patch<std::string> ca_file, proxy, no_proxy, api_version;
   std::optional<std::int64_t> connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, max_parallel;
   static constexpr auto fields() {
     return std::tuple{field("base_url", &ProviderPatch::base_url),
@@ -82,6 +84,8 @@ struct ProviderPatch {
                       field("usage_in_stream", &ProviderPatch::usage_in_stream),
                       field("needs_credential", &ProviderPatch::needs_credential),
                       field("ca_file", &ProviderPatch::ca_file),
+                      field("proxy", &ProviderPatch::proxy),
+                      field("no_proxy", &ProviderPatch::no_proxy),
                       field("responses", &ProviderPatch::responses),
                       field("api_version", &ProviderPatch::api_version),
                       field("connect_timeout_ms", &ProviderPatch::connect_timeout_ms),

@@ -46,6 +46,31 @@ std::string stream_end(const Call& call, const Relayed& relayed, StreamTranslati
   return end;
 }
 
+// Ends a stream before its provider does, once the charge is durable. Of the notice chat makes a chunk in every
+// choice.
+std::string early_end_text(const Call& call, const Relayed& relayed, StreamTranslation* translation,
+                           EarlyEnd* early_end, const domain::Charge& charge, std::string_view notice) {
+  std::string end;
+  if (call.dialect.format == Format::chat) {
+    providers::AnswerIdentity identity = call.identity();
+    const auto id = providers::Json::parse(relayed.place.id, nullptr, false);
+    if (id.is_string()) identity.id = id.get<std::string>();
+    for (std::int64_t choice = 0; choice < call.facts.ask.choices; ++choice) {
+      end += "data: " + dumped(providers::chat_chunk(identity, choice, {{"content", notice}})) + "\n\n";
+      end += "data: " + dumped(providers::chat_chunk(identity, choice, providers::Json::object(), "length")) +
+             "\n\n";
+    }
+    return end + chat_end(call, relayed, charge);
+  }
+  if (translation != nullptr) {
+    translation->cut_short(notice, end);
+    translation->end(charge.usage, end);
+  } else if (early_end != nullptr) {
+    early_end->end(notice, charge.usage, end);
+  }
+  return end;
+}
+
 // Notes on the outcome how the stream ended, and gives what the client is told of it when it did not end well.
 Fault note_end(const Call& call, const Relayed& relayed, Outcome& outcome, std::string_view provider) {
   Fault fault = upstream_fault(relayed.error, provider);
@@ -76,6 +101,14 @@ Fault note_end(const Call& call, const Relayed& relayed, Outcome& outcome, std::
       outcome.error_message = fmt::format("provider {} sent what is no event of such a stream", provider);
       fault.message = outcome.error_message;
       break;
+    case StreamEnd::not_covered:
+      outcome.status = domain::status_of(relayed.refusal->cause);
+      outcome.cause = domain::cause_word(relayed.refusal->cause);
+      outcome.completion = "partial";
+      outcome.error_message = relayed.refusal->message;
+      fault = unsettled_fault();
+      fault.message = "the answer ends here: " + outcome.error_message;
+      break;
     case StreamEnd::stopped:
       note_stop(call, outcome);
       fault = stop_fault(*call.stopped);
@@ -94,10 +127,12 @@ asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamRespons
   std::optional<StreamTranslation> translation;
   if (!sent.passage.bytes_pass()) translation.emplace(sent.passage, call.identity());
   StreamTranslation* const translated = translation ? &*translation : nullptr;
+  const auto early_end =
+      sent.hold.by_estimate() && translated == nullptr ? calls::early_end(call.dialect.format) : nullptr;
   Relayed relayed;
   auto started = co_await call.exchange.start(200, std::move(headers));
   if (started) {
-    relayed = co_await relay({response, call.exchange, sent.passage, translated, sent.hold.outcome(),
+    relayed = co_await relay({response, call.exchange, sent.passage, translated, early_end.get(), sent.hold,
                               watch.gone, call.stopped, call.ping_after});
   } else {
     relayed.end = StreamEnd::client_gone;
@@ -105,7 +140,9 @@ asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamRespons
   relayed.place.model = call.facts.ask.model;
   if (relayed.place.id.empty()) relayed.place.id = providers::json_quoted(call.identity().id);
   Fault fault = note_end(call, relayed, sent.hold.outcome(), sent.route.provider->name);
-  if (relayed.end == StreamEnd::client_gone) response.cancel();
+  if (relayed.end == StreamEnd::client_gone || relayed.end == StreamEnd::not_covered) response.cancel();
+  const Outcome& outcome = sent.hold.outcome();
+  const bool spent = outcome.status == CallStatus::budget_exceeded;
   auto charge = co_await sent.hold.settle();
   if (relayed.end == StreamEnd::client_gone) {
     call.exchange.abort();
@@ -114,6 +151,10 @@ asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamRespons
   std::string end;
   if (charge && relayed.end == StreamEnd::complete) {
     end = stream_end(call, relayed, translated, *charge);
+  } else if (charge && spent) {
+    fault.message = outcome.error_message;
+    const std::string notice = with_explain(std::move(fault), call).message;
+    end = early_end_text(call, relayed, translated, early_end.get(), *charge, fmt::format("\n\n[{}]", notice));
   } else if (charge && relayed.told) {
     end = relayed.terminal;  // the upstream's own word, where its format ends with it
   } else {

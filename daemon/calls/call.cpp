@@ -2,6 +2,7 @@
 
 #include "daemon/calls/call.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -10,6 +11,7 @@
 #include "daemon/calls/calls.h"
 #include "daemon/calls/stop.h"
 #include "daemon/calls/upstreams.h"
+#include "daemon/providers/openai.h"
 #include "daemon/telemetry/log.h"
 
 namespace govctl::calls {
@@ -33,6 +35,14 @@ std::string_view bearer(const http::Exchange& exchange) {
 bool is_event_stream(const http::UpstreamResponse& response, providers::Framing framing) {
   const char* const type = framing == providers::Framing::sse ? "event-stream" : "eventstream";
   return response.status() == 200 && response.header("content-type").contains(type);
+}
+
+// Whether what comes out is seen as it comes, whoever is asked.
+bool output_is_seen(const Call& call, const Route& route) {
+  return call.facts.ask.stream &&
+         std::ranges::none_of(route.candidates, [](const tenant::Candidate& candidate) {
+           return providers::openai::hides_reasoning(candidate.upstream_model);
+         });
 }
 
 // After its terminal event an upstream still owes the end of its framing; the connection serves again once that
@@ -141,6 +151,7 @@ asio::awaitable<void> Calls::run(http::Exchange& exchange, const Dialect& dialec
     co_await refuse(call, passages.error(), &*route);
     co_return;
   }
+  call.facts.ask.watched = output_is_seen(call, *route);
   auto hold = co_await call.facts.caller.tenant->reserve(call.facts, *route);
   if (!hold) {
     co_await refuse(call, hold.error(), &*route);

@@ -28,6 +28,9 @@ providers::Json answer_from_chat(const providers::Json& chat, const domain::Usag
 // message_start says zero tokens, for nothing is known yet; message_delta has the figures that were charged.
 std::unique_ptr<providers::ChunkSink> sink(const providers::AnswerIdentity& identity);
 
+// Usage as Anthropic counts it: what caches read and wrote stands beside input_tokens.
+providers::Json usage_json(const domain::Usage& usage);
+
 // An answer to count_tokens where the provider cannot count: an estimate, four bytes of the body a token,
 // inline images and documents not counted. Never charged.
 std::int64_t count_tokens_estimate(std::string_view body);

@@ -42,18 +42,6 @@ std::string_view stop_reason(std::string_view finish_reason, bool has_calls) {
   return has_calls ? "tool_use" : "end_turn";  // some servers end calls with "stop"
 }
 
-// As Anthropic counts: what caches read and wrote stands beside input_tokens.
-Json usage_json(const Usage& usage) {
-  const auto for_5m = usage[PriceKind::cache_write_5m];
-  const auto for_1h = usage[PriceKind::cache_write_1h];
-  const auto read = usage[PriceKind::cache_read];
-  return {{"input_tokens", usage.input_tokens() - read - for_5m - for_1h},
-          {"cache_creation_input_tokens", for_5m + for_1h},
-          {"cache_read_input_tokens", read},
-          {"cache_creation", {{"ephemeral_5m_input_tokens", for_5m}, {"ephemeral_1h_input_tokens", for_1h}}},
-          {"output_tokens", usage.output_tokens()}};
-}
-
 // Arguments that are no JSON object reach the client as they were written, for its tool to refuse.
 Json input_of(const std::string& arguments) {
   if (arguments.find_first_not_of(" \t\r\n") == std::string::npos) return Json::object();
@@ -199,6 +187,17 @@ void Sink::end(const Usage& usage, std::string& out) {
 }
 
 }  // namespace
+
+Json usage_json(const Usage& usage) {
+  const auto for_5m = usage[PriceKind::cache_write_5m];
+  const auto for_1h = usage[PriceKind::cache_write_1h];
+  const auto read = usage[PriceKind::cache_read];
+  return {{"input_tokens", usage.input_tokens() - read - for_5m - for_1h},
+          {"cache_creation_input_tokens", for_5m + for_1h},
+          {"cache_read_input_tokens", read},
+          {"cache_creation", {{"ephemeral_5m_input_tokens", for_5m}, {"ephemeral_1h_input_tokens", for_1h}}},
+          {"output_tokens", usage.output_tokens()}};
+}
 
 Json answer_from_chat(const Json& chat, const Usage& usage, const AnswerIdentity& identity) {
   const Json& choice = first_choice(chat);

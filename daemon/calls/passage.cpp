@@ -167,6 +167,12 @@ Result<void> StreamTranslation::event(const providers::StreamEvent& event, std::
   return {};
 }
 
+void StreamTranslation::cut_short(std::string_view notice, std::string& out) {
+  if (sink_ == nullptr) return;
+  sink_->chunk({{"choices", {{{"index", 0}, {"delta", {{"content", notice}}}, {"finish_reason", "length"}}}}},
+               out);
+}
+
 void StreamTranslation::end(const domain::Usage& usage, std::string& out) {
   if (sink_ != nullptr) sink_->end(usage, out);
 }

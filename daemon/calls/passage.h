@@ -47,6 +47,8 @@ class StreamTranslation {
   StreamTranslation(const Passage& passage, const providers::AnswerIdentity& identity);
   // Appends what the client gets to `out`, as SSE text; an error: the event is none of the provider's format.
   Result<void> event(const providers::StreamEvent& event, std::string& out);
+  // Ends what is said before the provider does, as an answer that its length cut short, after a notice.
+  void cut_short(std::string_view notice, std::string& out);
   // What ends a stream that is whole, but for chat's usage chunk and [DONE].
   void end(const domain::Usage& usage, std::string& out);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/calls/pings.h"
 #include "daemon/http/sse.h"
@@ -71,20 +72,26 @@ class Reading {
   explicit Reading(const Relay& stream, Relayed& relayed)
       : stream_(stream),
         relayed_(relayed),
+        outcome_(stream.hold.outcome()),
         reader_(providers::stream_reader(stream.passage.format)),
         events_(stream.passage.adapter->framing) {}
 
   // Takes the next bytes of the body; empty is its end.
   void feed(std::string_view bytes) {
     out_.clear();
-    const bool framed = events_.feed(bytes);
-    while (!over()) {
-      auto event = events_.next();
-      if (!event) break;
-      take(*event);
-    }
-    if (!framed && !over()) garbage_ = true;
-    note_usage();
+    framed_ = events_.feed(bytes);
+    take_events();
+  }
+  // What is produced with the event that waits for more to be held; empty: none does.
+  [[nodiscard]] std::optional<std::int64_t> uncovered() const {
+    if (!waiting_) return std::nullopt;
+    return outcome_.relayed_bytes + waiting_->facts.produced_bytes;
+  }
+  // It is held.
+  void go_on() {
+    const Waiting waited = *std::exchange(waiting_, std::nullopt);
+    take(waited.event, waited.facts);
+    take_events();
   }
   [[nodiscard]] const std::string& out() const { return out_; }
   [[nodiscard]] bool over() const { return terminal_ || error_ || garbage_ || too_large_; }
@@ -104,28 +111,57 @@ class Reading {
   }
 
  private:
-  void take(const Event& event) {
+  // Its views are valid until the next event is asked for.
+  struct Waiting {
+    Event event;
+    providers::EventFacts facts;
+  };
+
+  void take_events() {
+    while (!over()) {
+      auto event = events_.next();
+      if (!event) break;
+      read(*event);
+      if (waiting_) return;
+    }
+    if (!framed_ && !over()) garbage_ = true;
+    note_usage();
+  }
+
+  void read(const Event& event) {
     if (event.data.empty()) {  // comments and pings
       if (stream_.translation == nullptr) out_ += event.raw;
       return;
     }
-    const StreamEvent said{event.name, event.data};
-    const auto facts = reader_->read(said);
+    // As far as it was relayed: what is read now may not be.
+    if (stream_.hold.by_estimate()) note_usage();
+    const auto facts = reader_->read({event.name, event.data});
     if (!facts) {
       garbage_ = true;
       return;
     }
-    stream_.outcome.relayed_bytes += facts->produced_bytes;
-    finished_ = finished_ || facts->finished;
-    terminal_ = facts->terminal;
-    error_ = facts->error;
-    if (facts->usage_only) {
+    if (facts->produced_bytes > 0 &&
+        !stream_.hold.covers_output(outcome_.relayed_bytes + facts->produced_bytes)) {
+      waiting_ = {event, *facts};
+      return;
+    }
+    take(event, *facts);
+  }
+
+  void take(const Event& event, const providers::EventFacts& facts) {
+    const StreamEvent said{event.name, event.data};
+    outcome_.relayed_bytes += facts.produced_bytes;
+    finished_ = finished_ || facts.finished;
+    terminal_ = facts.terminal;
+    error_ = facts.error;
+    if (facts.usage_only) {
       relayed_.usage_chunk = event.data;
     } else if (stream_.translation != nullptr) {
-      too_large_ = stream_.outcome.relayed_bytes > most_translated;
+      too_large_ = outcome_.relayed_bytes > most_translated;
       if (!too_large_) translate(said);
     } else {
       pass(event);
+      if (stream_.early_end != nullptr) stream_.early_end->passed(said);
     }
   }
 
@@ -170,15 +206,18 @@ class Reading {
 
   void note_usage() {
     const providers::UsageReport report = reader_->usage();
-    if (report.usage) stream_.outcome.usage = report.usage;
-    stream_.outcome.usage_estimated = report.estimated;
-    stream_.outcome.usage_absurd = stream_.outcome.usage_absurd || report.absurd;
+    if (report.usage) outcome_.usage = report.usage;
+    outcome_.usage_estimated = report.estimated;
+    outcome_.usage_absurd = outcome_.usage_absurd || report.absurd;
   }
 
   const Relay& stream_;
   Relayed& relayed_;
+  domain::Outcome& outcome_;
   std::unique_ptr<providers::StreamReader> reader_;
   Events events_;
+  std::optional<Waiting> waiting_;
+  bool framed_ = true;
   std::string out_;        // what passes now
   bool terminal_ = false;  // the format's last event was seen
   bool finished_ = false;  // a stop reason was seen
@@ -205,14 +244,25 @@ asio::awaitable<Relayed> relay(Relay stream) {
     }
     ended = piece->empty();
     reading.feed(*piece);
-    if (reading.out().empty()) continue;
-    auto written = co_await stream.exchange.write(reading.out());
-    if (!written || stream.gone) {
-      relayed.end = stream.stopped ? StreamEnd::stopped : StreamEnd::client_gone;
-      co_return relayed;
+    // Durable before what it pays for is relayed.
+    while (const auto uncovered = reading.uncovered()) {
+      auto extended = co_await stream.hold.extend(*uncovered);
+      if (!extended) {
+        relayed.refusal = std::move(extended.error());
+        break;
+      }
+      reading.go_on();
     }
+    if (!reading.out().empty()) {
+      auto written = co_await stream.exchange.write(reading.out());
+      if (!written || stream.gone) {
+        relayed.end = stream.stopped ? StreamEnd::stopped : StreamEnd::client_gone;
+        co_return relayed;
+      }
+    }
+    if (relayed.refusal) break;
   }
-  relayed.end = reading.end(ended);
+  relayed.end = relayed.refusal ? StreamEnd::not_covered : reading.end(ended);
   if (stream.stopped && !reading.over()) relayed.end = StreamEnd::stopped;
   if (stream.gone) relayed.end = StreamEnd::client_gone;
   co_return relayed;

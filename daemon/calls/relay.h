@@ -5,8 +5,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 
+#include "daemon/calls/early_end.h"
 #include "daemon/calls/passage.h"
 #include "daemon/domain/settlement.h"
 #include "daemon/http/client.h"
@@ -17,7 +19,15 @@ namespace govctl::calls {
 namespace asio = boost::asio;
 
 // How a relayed stream came to its end.
-enum class StreamEnd { complete, upstream_failed, upstream_error_event, garbage, client_gone, stopped };
+enum class StreamEnd {
+  complete,
+  upstream_failed,
+  upstream_error_event,
+  garbage,
+  client_gone,
+  stopped,
+  not_covered,  // what is held could not grow with the answer
+};
 
 struct Relayed {
   StreamEnd end = StreamEnd::upstream_failed;
@@ -26,7 +36,8 @@ struct Relayed {
   std::string upstream_message;  // upstream_error_event that was not passed on: to be told in the dialect
   bool told = false;             // upstream_error_event: the client has it
   StreamPlace place;
-  Error error;  // upstream_failed
+  Error error;                             // upstream_failed
+  std::optional<domain::Refusal> refusal;  // not_covered
 };
 
 // What one stream is relayed between. All of it outlives the relay.
@@ -35,7 +46,8 @@ struct Relay {
   http::Exchange& exchange;
   const Passage& passage;
   StreamTranslation* translation = nullptr;       // null: bytes pass
-  domain::Outcome& outcome;                       // usage and output are noted in passing
+  EarlyEnd* early_end = nullptr;                  // told what passes; null: nobody needs to know
+  tenant::Hold& hold;                             // usage and output are noted in passing; grows with them
   const bool& gone;                               // true once the client has disconnected
   const std::optional<tenant::Stopped>& stopped;  // there once the call may not go on
   std::chrono::milliseconds ping_after{15'000};

@@ -95,10 +95,15 @@ class Sink final : public providers::ChunkSink {
   }
   void done(std::size_t item, std::string& out) {
     if (items_[item].contains("status")) {
-      items_[item]["status"] =
-          finish_reason_ == "length" && item + 1 == items_.size() ? "incomplete" : "completed";
+      const bool broken_off = finish_reason_ == "length" && (item + 1 == items_.size() || half_said(item));
+      items_[item]["status"] = broken_off ? "incomplete" : "completed";
     }
     event("response.output_item.done", {{"output_index", item}, {"item", items_[item]}}, out);
+  }
+  // A call whose arguments stop in the middle: nobody's to make.
+  [[nodiscard]] bool half_said(std::size_t item) const {
+    const auto arguments = items_[item].find("arguments");
+    return arguments != items_[item].end() && !Json::accept(arguments->get_ref<const std::string&>());
   }
   Json at_item(std::size_t item) { return {{"item_id", items_[item]["id"]}, {"output_index", item}}; }
   // With the place of the part that is open.

@@ -104,6 +104,17 @@ Calls::Upstreams::Parsed Calls::Upstreams::upstream_of(const tenant::Candidate& 
   auto upstream = http::Upstream::parse(candidate.provider->base_url, candidate.provider->allow_private);
   if (upstream) {
     upstream->ca_file = candidate.provider->ca_file;
+    if (!candidate.provider->proxy.empty() &&
+        !http::without_proxy(candidate.provider->no_proxy, upstream->host)) {
+      auto proxy = http::parse_proxy(candidate.provider->proxy);
+      if (!proxy) {
+        upstream = std::unexpected(proxy.error());
+      } else {
+        upstream->proxy = std::move(*proxy);
+      }
+    }
+  }
+  if (upstream) {
     upstream->connect_timeout = std::chrono::milliseconds(candidate.provider->connect_timeout_ms);
     upstream->first_byte_timeout = std::chrono::milliseconds(candidate.provider->first_byte_timeout_ms);
     upstream->idle_timeout = std::chrono::milliseconds(candidate.provider->idle_timeout_ms);

@@ -44,7 +44,14 @@ Result<void> check(const domain::Provider& row) {
     return fail(Code::invalid,
                 fmt::format("'max_parallel' must be from 1 to {}, or 0 for no limit", most_parallel));
   }
-  return all_of({check_text("base_url", row.base_url, 500), check_text("ca_file", row.ca_file, 1000),
+  if (!row.proxy.empty()) {
+    if (auto proxy = http::parse_proxy(row.proxy); !proxy) return std::unexpected(proxy.error());
+  }
+  if (row.proxy.empty() && !row.no_proxy.empty()) {
+    return fail(Code::invalid, "'no_proxy' is for a row that has a 'proxy'");
+  }
+  return all_of({check_text("proxy", row.proxy, 300), check_text("no_proxy", row.no_proxy, 1000),
+                 check_text("base_url", row.base_url, 500), check_text("ca_file", row.ca_file, 1000),
                  check_text("api_version", row.api_version, 100),
                  check_timeout("connect_timeout_ms", row.connect_timeout_ms),
                  check_timeout("first_byte_timeout_ms", row.first_byte_timeout_ms),
@@ -81,6 +88,9 @@ void apply(const api::ProviderPatch& patch, domain::Provider& row) {
   if (patch.usage_in_stream) row.usage_in_stream = *patch.usage_in_stream;
   if (patch.needs_credential) row.needs_credential = *patch.needs_credential;
   if (patch.ca_file.present) row.ca_file = patch.ca_file.value.value_or("");
+  if (patch.proxy.present) row.proxy = patch.proxy.value.value_or("");
+  if (patch.no_proxy.present) row.no_proxy = patch.no_proxy.value.value_or("");
+  if (row.proxy.empty() && !patch.no_proxy.present) row.no_proxy.clear();  // it was the proxy's
   if (patch.responses) row.responses = *patch.responses;
   if (patch.api_version.present) row.api_version = patch.api_version.value.value_or("");
   if (patch.connect_timeout_ms) row.connect_timeout_ms = *patch.connect_timeout_ms;
@@ -98,6 +108,8 @@ domain::Provider row_of(const api::ProviderCreate& body) {
   row.usage_in_stream = body.usage_in_stream.value_or(row.usage_in_stream);
   row.needs_credential = body.needs_credential.value_or(body.kind != "mock");
   row.ca_file = body.ca_file.value_or("");
+  row.proxy = body.proxy.value_or("");
+  row.no_proxy = body.no_proxy.value_or("");
   row.max_tokens_field = body.max_tokens_field.value_or(row.max_tokens_field);
   row.responses = body.responses.value_or(row.responses);
   row.api_version = body.api_version.value_or("");

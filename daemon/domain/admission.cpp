@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "daemon/domain/growth.h"
+
 namespace govctl::domain {
 namespace {
 
@@ -93,6 +95,8 @@ std::optional<Credits> Demand::hold(std::int64_t output) const {
   return dearest;
 }
 
+Credits Demand::need() const { return *hold(std::min(output_tokens, first_output.value_or(output_tokens))); }
+
 std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, std::string_view provider,
                                            std::string_view upstream_model, const ModelPrice& price,
                                            std::int64_t credits_per_usd) {
@@ -127,9 +131,8 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
   demand.price = &price;
   demand.credits_per_usd = credits_per_usd;
   demand.choices = ask.choices;
-  // A byte-level tokenizer never makes more tokens than bytes; a third of that is what English and code come
-  // to.
-  const std::int64_t estimate = ask.text_bytes / 3 + ask.text_bytes / 12 + ask.media_tokens + 16;
+  // A byte-level tokenizer never makes more tokens than bytes.
+  const std::int64_t estimate = estimated_tokens(ask.text_bytes) + ask.media_tokens + 16;
   demand.input_tokens = rules.estimate ? estimate : ask.text_bytes + ask.media_tokens;
   if (ask.whole_context) {
     if (!price.context_window) {
@@ -179,6 +182,7 @@ std::expected<Demand, Refusal> check_rules(const Rules& rules, const Ask& ask, s
     return refusal;
   }
   demand.output_tokens = *output;
+  if (rules.estimate && ask.watched) demand.first_output = first_output_tokens;
   demand.rate_tokens = likely_input + (ask.max_tokens ? *output * ask.choices : 0);
   demand.may_clamp = rules.clamp && !ask.no_output;
   demand.clamp_floor = std::max(demand.clamp_floor, ask.least_output_tokens);
@@ -197,8 +201,7 @@ Decision decide(const Demand& demand, const RateLines& rates, const MoneyLines& 
       return decision;
     }
   }
-  // check_rules() has seen that this does not overflow.
-  const Credits need = *demand.hold(demand.output_tokens);
+  const Credits need = demand.need();
   decision.needed = need;
   decision.hold = need;
   decision.output_tokens = demand.output_tokens;

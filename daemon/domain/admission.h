@@ -26,6 +26,8 @@ struct Ask {
   bool no_output = false;  // nothing is generated (embeddings): no bound on it is asked for, sought or lowered
   std::int64_t choices = 1;
   bool stream = false;
+  bool watched =
+      false;  // what comes out is seen as it comes: streamed, and nothing is thought where nobody sees it
   std::vector<std::string> costly;  // request features that cost extra: "web_search_options", …
 };
 
@@ -109,6 +111,9 @@ struct Demand {
   std::int64_t input_tokens = 0;   // worst case (or the estimate, where the policy prefers it)
   std::int64_t output_tokens = 0;  // for each choice
   std::int64_t choices = 1;
+  // Where the policy prefers an estimate and the output is watched: what of it is held before it comes
+  // (domain/growth.h). Empty: all of it.
+  std::optional<std::int64_t> first_output;
   std::int64_t rate_tokens = 0;  // what counts against tpm until the call is settled
   bool may_clamp = false;
   std::int64_t clamp_floor = 256;  // never below this
@@ -117,6 +122,9 @@ struct Demand {
   void cover(const Demand& other);
   // The worst case in credits at `output` tokens; empty when it overflows.
   [[nodiscard]] std::optional<Credits> hold(std::int64_t output) const;
+  // What the call must find room for: at most the worst case of all its output, which check_rules() has
+  // bounded.
+  [[nodiscard]] Credits need() const;
 };
 
 // Rules that need no meters: model, provider, input, output, costly features.

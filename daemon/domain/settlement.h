@@ -21,6 +21,7 @@ struct Outcome {
   std::string cause;
   std::string completion;
   std::string error_message;
+  std::string decision;  // JSON object as text: the figures that ended it before its time
   std::string provider_request_id;
   std::optional<std::int64_t> first_byte_ms;
   std::int64_t attempts = 0;

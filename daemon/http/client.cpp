@@ -29,13 +29,14 @@ struct PoolKey {
   std::uint16_t port = 0;
   bool tls = true;
   bool allow_private = false;
+  Proxy proxy;
 };
 struct PoolOrder {
   using is_transparent = void;
   template <class A, class B>
   bool operator()(const A& a, const B& b) const {
-    return std::tie(a.host, a.port, a.tls, a.allow_private, a.ca_file) <
-           std::tie(b.host, b.port, b.tls, b.allow_private, b.ca_file);
+    return std::tie(a.host, a.port, a.tls, a.allow_private, a.ca_file, a.proxy) <
+           std::tie(b.host, b.port, b.tls, b.allow_private, b.ca_file, b.proxy);
   }
 };
 
@@ -93,11 +94,19 @@ bool is_target(std::string_view target) {
   return target.starts_with('/') && std::ranges::all_of(target, [](char c) { return c > ' ' && c != 0x7f; });
 }
 
-void compose(std::string& head, const Upstream& upstream, const UpstreamRequest& request) {
-  head.assign(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
+void append_host(std::string& head, const Upstream& upstream, bool with_port) {
   const bool bracketed = upstream.host.find(':') != std::string::npos;
   head.append(bracketed ? "[" : "").append(upstream.host).append(bracketed ? "]" : "");
-  if (upstream.port != (upstream.tls ? 443 : 80)) head.append(":").append(std::to_string(upstream.port));
+  if (with_port || upstream.port != (upstream.tls ? 443 : 80)) {
+    head.append(":").append(std::to_string(upstream.port));
+  }
+}
+
+void compose(std::string& head, const Upstream& upstream, const UpstreamRequest& request) {
+  head.assign(request.method).append(" ");
+  if (upstream.proxy.is_set() && !upstream.tls) append_host(head.append("http://"), upstream, false);
+  head.append(request.target).append(" HTTP/1.1\r\nHost: ");
+  append_host(head, upstream, false);
   head.append("\r\nAccept-Encoding: identity\r\n");
   if (!request.body.empty() ||
       (request.method != "GET" && request.method != "HEAD" && request.method != "DELETE")) {
@@ -121,6 +130,8 @@ struct Client::State {
   Pool& pool_of(const Upstream& upstream);
   asio::awaitable<Result<std::unique_ptr<UpstreamConnection>>> dial(const Upstream& upstream, Sending& sending,
                                                                     Pool& pool);
+  static asio::awaitable<Result<void>> open_tunnel(UpstreamConnection& connection, const Upstream& upstream,
+                                                   Clock::time_point end);
   asio::awaitable<Result<std::vector<asio::ip::address>>> addresses(const Upstream& upstream, Sending& sending,
                                                                     Clock::time_point end);
 };
@@ -189,7 +200,8 @@ void Client::close_idle() {
 Pool& Client::State::pool_of(const Upstream& upstream) {
   const auto found = pools.find(upstream);
   if (found != pools.end()) return found->second;
-  const PoolKey key{upstream.host, upstream.ca_file, upstream.port, upstream.tls, upstream.allow_private};
+  const PoolKey key{upstream.host, upstream.ca_file,       upstream.port,
+                    upstream.tls,  upstream.allow_private, upstream.proxy};
   return pools.try_emplace(key).first->second;
 }
 
@@ -200,17 +212,20 @@ asio::awaitable<Result<std::vector<asio::ip::address>>> Client::State::addresses
                                                                                  Clock::time_point end) {
   std::vector<asio::ip::address> found;
   boost::system::error_code not_literal;
-  const auto literal = asio::ip::make_address(upstream.host, not_literal);
+  const bool proxied = upstream.proxy.is_set();
+  const std::string& host = proxied ? upstream.proxy.host : upstream.host;
+  const auto literal = asio::ip::make_address(host, not_literal);
   if (!not_literal) {
     found.push_back(literal);
   } else {
     asio::steady_timer patience(context, end);
     sending.resolving = &patience;
-    auto resolved = co_await resolver.resolve(upstream.host, patience);
+    auto resolved = co_await resolver.resolve(host, patience);
     sending.resolving = nullptr;
     if (!resolved) co_return std::unexpected(resolved.error());
     found = std::move(*resolved);
   }
+  if (proxied) co_return found;
   std::erase_if(found, [&upstream](const asio::ip::address& address) {
     return !may_dial(address, upstream.tls, upstream.allow_private);
   });
@@ -221,6 +236,26 @@ asio::awaitable<Result<std::vector<asio::ip::address>>> Client::State::addresses
                        "http beyond this machine, need allow_private");
   }
   co_return found;
+}
+
+// Afterwards what is said on the connection is between us and the upstream.
+asio::awaitable<Result<void>> Client::State::open_tunnel(UpstreamConnection& connection,
+                                                         const Upstream& upstream, Clock::time_point end) {
+  std::string head = "CONNECT ";
+  append_host(head, upstream, true);
+  append_host(head.append(" HTTP/1.1\r\nHost: "), upstream, true);
+  head.append("\r\n\r\n");
+  auto done = co_await connection.write(head, {}, end - Clock::now());
+  if (done) done = co_await connection.read_head(true, end - Clock::now());
+  if (!done) co_return done;
+  if (connection.status() < 200 || connection.status() > 299) {
+    co_return fail(Code::upstream_failed, upstream.host + ": the tunnel was refused with status " +
+                                              std::to_string(connection.status()));
+  }
+  if (connection.has_unread()) {
+    co_return fail(Code::upstream_failed, upstream.host + ": something was said in its place");
+  }
+  co_return Result<void>{};
 }
 
 asio::awaitable<Result<std::unique_ptr<UpstreamConnection>>> Client::State::dial(const Upstream& upstream,
@@ -235,8 +270,13 @@ asio::awaitable<Result<std::unique_ptr<UpstreamConnection>>> Client::State::dial
   Result<void> connected;
   for (std::size_t at = 0; at < found->size(); ++at) {
     const auto share = (end - Clock::now()) / static_cast<Clock::rep>(found->size() - at);
-    connected = co_await connection->connect((*found)[at], upstream.port, share);
+    const std::uint16_t port = upstream.proxy.is_set() ? upstream.proxy.port : upstream.port;
+    connected = co_await connection->connect((*found)[at], port, share);
     if (connected || sending.abandoned) break;
+  }
+  if (upstream.proxy.is_set()) {
+    if (connected && upstream.tls) connected = co_await open_tunnel(*connection, upstream, end);
+    if (!connected) connected.error().message += " (through the proxy " + upstream.proxy.host + ")";
   }
   if (connected && upstream.tls) {
     connected = co_await connection->handshake(upstream.ca_file, pool.ticket.get(), end - Clock::now());

@@ -1,8 +1,8 @@
 #pragma once
 // The upstream client: HTTP/1.1 over TCP and TLS, keep-alive connections pooled per (host, port, TLS, CA file,
-// allow_private). upstream_connection.cpp is the only unit that sees Beast's client side, tls.cpp the only one
-// that sees OpenSSL. A Client belongs to one io_context, which outlives it and the responses, and is used from
-// its thread alone. While connections are pooled the context's run() does not return by itself: see
+// allow_private, proxy). upstream_connection.cpp is the only unit that sees Beast's client side, tls.cpp the
+// only one that sees OpenSSL. A Client belongs to one io_context, which outlives it and the responses, and is
+// used from its thread alone. While connections are pooled the context's run() does not return by itself: see
 // close_idle().
 
 #include <boost/asio/awaitable.hpp>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/error.h"
+#include "daemon/http/proxy.h"
 #include "daemon/http/server.h"
 
 namespace govctl::http {
@@ -27,6 +28,7 @@ struct Upstream {
   std::string base_path;       // "/v1", or empty; no slash at the end
   bool allow_private = false;  // private and link-local addresses, and plain http beyond loopback
   std::string ca_file;         // empty: the system's store
+  Proxy proxy;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds first_byte_timeout{600'000};
   std::chrono::milliseconds idle_timeout{300'000};
@@ -75,8 +77,9 @@ class Client {
   // Resolves, checks the address (private ranges, see Upstream::allow_private), dials the address that was
   // checked, verifies the certificate against the host, sends, and returns once the response's head is there.
   // Redirects are answers like any other. Pooled connections are tested before reuse; one that proves dead
-  // before a byte was answered is replaced when nothing was sent. `cancel_slot`, when given, receives a
-  // function that abandons the send.
+  // before a byte was answered is replaced when nothing was sent. A proxy resolves the host in our place, so
+  // that only addresses that the base URL names are checked. `cancel_slot`, when given, receives a function
+  // that abandons the send.
   asio::awaitable<std::expected<std::unique_ptr<UpstreamResponse>, SendFault>> send(
       const Upstream& upstream, UpstreamRequest request, std::function<void()>* cancel_slot = nullptr);
 

@@ -356,6 +356,7 @@ asio::awaitable<Result<void>> UpstreamConnection::read_head(bool bodyless, Durat
   co_return Result<void>{};
 }
 
+bool UpstreamConnection::has_unread() const { return in_->buffer.size() > 0; }
 int UpstreamConnection::status() const { return in_->parser->status_code; }
 const Headers& UpstreamConnection::headers() const { return in_->parser->headers; }
 

@@ -33,6 +33,8 @@ class UpstreamConnection {
   [[nodiscard]] bool anything_sent() const { return anything_sent_; }
   // Reads to the end of the head; informational responses are passed over. `bodyless`: the answer to HEAD.
   asio::awaitable<Result<void>> read_head(bool bodyless, Duration patience);
+  // Bytes have come that belong to nothing read so far.
+  [[nodiscard]] bool has_unread() const;
   [[nodiscard]] int status() const;
   [[nodiscard]] const Headers& headers() const;
   // See UpstreamResponse::read().

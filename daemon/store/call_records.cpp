@@ -14,8 +14,9 @@
 namespace govctl::store {
 namespace {
 
-constexpr std::uint8_t encoding_version = 2;
-enum class Kind : std::uint8_t { reserved, settled, refused };
+constexpr std::uint8_t encoding_version = 3;
+constexpr std::uint8_t oldest_version = 2;  // knows no Extended, and is the same otherwise
+enum class Kind : std::uint8_t { reserved, settled, refused, extended };
 
 constexpr const char* settled_sql = "SELECT 1 FROM usage_events WHERE request_id = ?1";
 constexpr const char* held_sql = "SELECT 1 FROM reservations WHERE request_id = ?1";
@@ -180,6 +181,11 @@ CallRecord read_record(Kind kind, Reading& in) {
       in(record.group.bytes, record.answered);
       return record;
     }
+    case Kind::extended: {
+      Extended record;
+      in(record.request_id.bytes, record.reserved);
+      return record;
+    }
     case Kind::refused:
       break;
   }
@@ -236,6 +242,11 @@ struct Applier {
     if (auto ok = rules(record.event->rules_id, record.rules); !ok) return ok;
     return insert_event(tx, *record.event);
   }
+  Result<void> operator()(const Extended& record) const {
+    if (settled_too.contains(record.request_id)) return {};
+    if (replay && is_there(tx, settled_sql, record.request_id)) return {};
+    return extend_reservation(tx, record.request_id, record.reserved);
+  }
 };
 
 }  // namespace
@@ -254,6 +265,8 @@ void encode(const CallRecord& record, std::string& out) {
   } else if (const auto* refused = std::get_if<Refused>(&record)) {
     fields(archive, *refused->event);
     archive(refused->rules);
+  } else if (const auto* extended = std::get_if<Extended>(&record)) {
+    archive(extended->request_id.bytes, extended->reserved);
   }
 }
 
@@ -264,11 +277,11 @@ Result<std::vector<CallRecord>> decode_calls(std::string_view frame) {
   while (!in.at_end()) {
     const std::uint8_t version = in.byte();
     const std::uint8_t kind = in.byte();
-    if (version != encoding_version) {
+    if (version < oldest_version || version > encoding_version) {
       return fail(Code::conflict,
                   "the journal was written by another version of govd, which must bring it in first");
     }
-    if (kind > static_cast<std::uint8_t>(Kind::refused)) return no_record();
+    if (kind > static_cast<std::uint8_t>(Kind::extended)) return no_record();
     records.push_back(read_record(static_cast<Kind>(kind), in));
     if (in.broken()) return no_record();
   }

@@ -34,7 +34,12 @@ struct Refused {
   std::shared_ptr<const domain::UsageEvent> event;
   std::string rules;
 };
-using CallRecord = std::variant<Reserved, Settled, Refused>;
+// More is held for a call in flight.
+struct Extended {
+  RequestId request_id;
+  Credits reserved;  // from now on, all together
+};
+using CallRecord = std::variant<Reserved, Settled, Refused, Extended>;
 
 // Appends the record's bytes to `out`. The encoding is the journal's alone: it does not outlive a version of
 // govd but through a crash, and names its version.

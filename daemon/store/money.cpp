@@ -18,6 +18,7 @@ constexpr const char* reserve_sql =
     "INSERT INTO reservations(" RESERVATION_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* release_all_sql = "DELETE FROM reservations";
 constexpr const char* open_sql = "SELECT " RESERVATION_COLUMNS " FROM reservations ORDER BY request_id";
+constexpr const char* extend_sql = "UPDATE reservations SET reserved = max(reserved, ?) WHERE request_id = ?";
 constexpr const char* release_sql = "DELETE FROM reservations WHERE request_id = ?";
 constexpr const char* rules_sql = "INSERT OR IGNORE INTO rule_snapshots(id, rules) VALUES (:id, :rules)";
 constexpr const char* find_rules_sql = "SELECT rules FROM rule_snapshots WHERE id = :id";
@@ -93,6 +94,19 @@ Result<void> insert_reservation(Transaction& tx, const Reservation& reservation)
     bind.integer(reservation.created_at.micros);
     insert.exec();
     insert.reset();
+    return {};
+  });
+}
+
+Result<void> extend_reservation(Transaction& tx, const RequestId& request, Credits reserved) {
+  return guarded([&]() -> Result<void> {
+    SQLite::Statement& extend = tx.connection().prepared(extend_sql);
+    Binder bind(extend);
+    bind.integer(reserved.value());
+    bind.uuid(request.bytes);
+    const int extended = extend.exec();
+    extend.reset();
+    if (extended != 1) return fail(Code::internal, "more was to be held for a call that holds no reservation");
     return {};
   });
 }

@@ -12,6 +12,8 @@ namespace govctl::store {
 
 // --- a call
 Result<void> insert_reservation(Transaction& tx, const domain::Reservation& reservation);
+// More is held for the call; never less. internal when it holds no reservation.
+Result<void> extend_reservation(Transaction& tx, const RequestId& request, Credits reserved);
 // In the caller's savepoint: the usage event; the ledger entry when credits were charged (type USAGE_DEDUCTION,
 // amount negative, idempotency key "call:<request id>", actor "gateway"); the reservation deleted. conflict
 // when the call has its event already, internal when it holds no reservation: nothing may be charged twice.

@@ -204,6 +204,11 @@ void Meters::release(const MeterChain& meters, Credits credits) {
   }
 }
 
+void Meters::extend(const MeterChain& meters, std::int64_t credits) {
+  held += credits;
+  for (Meter* meter : meters) meter->held += credits;
+}
+
 void Meters::spend(const MeterChain& meters, std::int64_t total, std::int64_t month, std::int64_t day) {
   for (Meter* meter : meters) {
     meter->total += total;

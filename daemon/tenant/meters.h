@@ -99,6 +99,8 @@ class Meters {
 
   void hold(const MeterChain& meters, Credits credits);
   void release(const MeterChain& meters, Credits credits);
+  // The call that holds these holds `credits` more; negative: less.
+  void extend(const MeterChain& meters, std::int64_t credits);
   // Settled spend in all three periods; negative for a refund of a call that was charged in them.
   static void spend(const MeterChain& meters, std::int64_t total, std::int64_t month, std::int64_t day);
 

@@ -31,11 +31,6 @@ Refusal refusal_of(Cause cause, std::string message, std::string path = {}, std:
   return refusal;
 }
 
-// What a line of money hangs on, for people: the path of its level.
-const std::string& path_of(const domain::MoneyLine& line, const std::array<const Node*, level_count>& nodes) {
-  return nodes[static_cast<std::size_t>(line.level)]->path;
-}
-
 domain::UsageEvent event_of(const CallFacts& call, const Snapshot& snapshot, const Node& key, Timestamp now,
                             std::int64_t steady) {
   domain::UsageEvent event;
@@ -61,9 +56,7 @@ Refusal refusal_of(const Decision& decision, const domain::MoneyLines& money, co
   if (decision.kind == Decision::Kind::refuse_rate) {
     refusal = domain::rate_refusal(*decision.rate, nodes[static_cast<std::size_t>(decision.rate->level)]->path);
   } else {
-    refusal = domain::money_refusal(*decision.money, decision.needed, path_of(*decision.money, nodes), now);
-    if (refusal.cause == Cause::budget) refusal.next = fmt::format("govctl budget explain {}", refusal.path);
-    if (refusal.cause == Cause::key_limit) refusal.next = fmt::format("govctl key list {}", refusal.path);
+    refusal = no_room(*decision.money, decision.needed, nodes, now);
   }
   refusal.money.assign(money.begin(), money.end());
   refusal.rates.assign(rates.begin(), rates.end());
@@ -154,6 +147,15 @@ void tell_telemetry(const domain::UsageEvent& event, const Measured& measured) {
 }
 
 }  // namespace
+
+Refusal no_room(const domain::MoneyLine& line, Credits needed,
+                const std::array<const Node*, level_count>& nodes, Timestamp now) {
+  const std::string& path = nodes[static_cast<std::size_t>(line.level)]->path;
+  Refusal refusal = domain::money_refusal(line, needed, path, now);
+  if (refusal.cause == Cause::budget) refusal.next = fmt::format("govctl budget explain {}", refusal.path);
+  if (refusal.cause == Cause::key_limit) refusal.next = fmt::format("govctl key list {}", refusal.path);
+  return refusal;
+}
 
 // --- reserve
 
@@ -295,6 +297,8 @@ asio::awaitable<std::expected<Hold, Refusal>> Tenant::reserve(const CallFacts& f
   hold->meters = contender.meters;
   hold->reserved = decision.hold;
   hold->output_tokens = decision.output_tokens;
+  hold->input_tokens = covered->demand.input_tokens;
+  hold->by_estimate = covered->demand.first_output.has_value();
   hold->rate = contender.rate;
   hold->clamped = decision.clamped;
   hold->waited = waited;
@@ -437,7 +441,7 @@ domain::Charge Tenant::settle(HoldFacts& hold, store::Done done) {
   event.completion = outcome.completion;
   event.flags = charge.flags;
   event.error_message = outcome.error_message;
-  event.decision = std::move(hold.decision);
+  event.decision = outcome.decision.empty() ? std::move(hold.decision) : outcome.decision;
   settlement.group = snapshot.config().org.billing_group;
   settlement.meters = hold.meters;
   settlement.rate = hold.rate;

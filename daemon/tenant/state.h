@@ -108,6 +108,10 @@ constexpr auto max_wait = std::chrono::seconds(5);
 // A key's refusals a second that have an event each.
 constexpr std::int64_t refusals_written = 10;
 
+// Why a call finds no room: the line of money, with the path that it hangs on.
+domain::Refusal no_room(const domain::MoneyLine& line, Credits needed,
+                        const std::array<const Node*, level_count>& nodes, Timestamp now);
+
 struct HoldFacts {
   std::shared_ptr<Tenant> tenant;
   CallFacts call;
@@ -117,6 +121,8 @@ struct HoldFacts {
   MeterChain meters{};
   Credits reserved;
   std::int64_t output_tokens = 0;
+  std::int64_t input_tokens = 0;  // as they were reckoned
+  bool by_estimate = false;       // grows with what comes out
   RateEntry rate;
   bool clamped = false;
   bool waited = false;

@@ -131,6 +131,15 @@ class Hold {
   [[nodiscard]] bool covers(std::size_t candidate) const;
   // The candidate that is asked now: the charge is at its price, and the event names its provider.
   void ask(std::size_t candidate);
+  // It was made by estimate, and grows with what comes out (domain/growth.h).
+  [[nodiscard]] bool by_estimate() const;
+  // Whether it covers the call once so many bytes are produced, and what is noted on the outcome. True unless
+  // it is by estimate.
+  [[nodiscard]] bool covers_output(std::int64_t produced_bytes) const;
+  // Holds what that takes; durable when it returns, so that a crash charges what was relayed. A refusal, and
+  // nothing has changed: what has no room (credits, budget, key_limit), or unavailable; its figures are noted
+  // on the outcome. Nobody is waited for: an answer that stands still is one that its client leaves.
+  asio::awaitable<std::expected<void, domain::Refusal>> extend(std::int64_t produced_bytes);
   // Noted in passing.
   [[nodiscard]] domain::Outcome& outcome();
   // Writes usage event, ledger entry and the end of the reservation; durable when it returns. Once. An error
@@ -268,6 +277,7 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   // (`older`: its meters) waits behind it.
   void contend(Contender& contender, bool last, const std::vector<std::uint64_t>& older);
   asio::awaitable<void> wait_for_room(Contender& contender);
+  asio::awaitable<std::expected<void, domain::Refusal>> extend(HoldFacts& hold, std::int64_t produced_bytes);
   domain::Charge settle(HoldFacts& hold, store::Done done);
   // Queues the settlement; `done` once it is durable, on the journal's thread.
   void submit(Settlement settlement, store::Done done);

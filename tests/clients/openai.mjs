@@ -477,3 +477,36 @@ test('a spent budget, said to Codex, has the hour of its reset', async () => {
   assert.equal(error.headers.get('x-codex-primary-reset-at'), String(tomorrow));
   assert.equal(error.headers.get('x-codex-primary-window-minutes'), '1440');
 });
+
+test('a wrong key and a revoked one are AuthenticationErrors in responses, too', async () => {
+  const { org, agent, client } = await customer({ client: { maxRetries: 3 } });
+  const wrong = new OpenAI({ apiKey: 'cpk_wrong', baseURL: `${world.govd.gateway}/v1`, maxRetries: 3 });
+  const refused = async (by) => {
+    const error = await by.responses.create(respond('openai')).then(() => assert.fail('the call passed'), (raised) => raised);
+    assert.ok(error instanceof OpenAI.AuthenticationError, `${error}`);
+    assert.deepEqual([error.status, error.code], [401, 'invalid_api_key']);
+    assert.equal(error.headers.get('x-should-retry'), 'false');
+  };
+  await refused(wrong);
+  await client.responses.create(respond('openai'));
+  const [key] = (await world.govd.get(`/agents/${agent}/keys`)).items;
+  await world.govd.call('DELETE', `/agents/${agent}/keys/${key.id}?reason=test`);
+  await refused(client);
+  assert.equal((await world.govd.events(org)).length, 1);
+});
+
+// What each rate limit is brought about by, and the type that OpenAI gives it.
+for (const [limit, most, type] of [['rpm', 1, 'requests'], ['tpm', 1300, 'tokens']]) {
+  test(`${limit}: a response beyond it is a RateLimitError that says when to come back`, async () => {
+    const { org, client } = await customer();
+    await world.govd.post('/policies', { path: org, [limit]: most });
+    await client.responses.create(respond('openai'));
+    const error = await client.responses.create(respond('openai')).then(() => assert.fail('the call passed'), (raised) => raised);
+    assert.ok(error instanceof OpenAI.RateLimitError, `${error}`);
+    assert.deepEqual([error.status, error.code, error.type], [429, 'rate_limit_exceeded', type]);
+    const seconds = Number(error.headers.get('retry-after'));
+    assert.ok(seconds >= 1 && seconds <= 60, `retry-after ${seconds}`);
+    assert.equal(error.headers.get('x-should-retry'), null);
+    assert.equal(error.headers.get(`x-ratelimit-remaining-${type}`), '0');
+  });
+}

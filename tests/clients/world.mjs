@@ -1,10 +1,11 @@
 // A govd with a fake provider of each kind behind it, and what every client's test asks of it. Providers are named by
-// their kind; `plain` is an OpenAI that has chat alone.
+// their kind; `plain` is an OpenAI that has chat alone, `azure-v1` an Azure with responses.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { after, afterEach, before } from 'node:test';
 import { Govd } from './govd.mjs';
 import { AnthropicUpstream, BedrockUpstream } from './upstreams/anthropic.mjs';
+import { AzureUpstream } from './upstreams/azure.mjs';
 import { CohereUpstream } from './upstreams/cohere.mjs';
 import { GeminiUpstream } from './upstreams/gemini.mjs';
 import { OpenAIUpstream } from './upstreams/openai.mjs';
@@ -12,6 +13,13 @@ import { SECRET } from './upstreams/upstream.mjs';
 
 const kinds = {
   openai: OpenAIUpstream, plain: OpenAIUpstream, anthropic: AnthropicUpstream, bedrock: BedrockUpstream, gemini: GeminiUpstream, cohere: CohereUpstream,
+  azure: AzureUpstream, 'azure-v1': AzureUpstream,
+};
+// Rows whose name is not their kind.
+const rows = {
+  plain: { kind: 'openai', responses: false },
+  azure: { kind: 'azure_openai', responses: false, api_version: '2024-10-21' },
+  'azure-v1': { kind: 'azure_openai', responses: true, base: '/v1' },
 };
 const PRICE = { input: '0.003', output: '0.015', cache_read: '0.0003', cache_write_5m: '0.00375', cache_write_1h: '0.006', max_output_tokens: 1000, context_window: 100_000 };
 export const MONEY = 1_000_000;
@@ -27,7 +35,7 @@ export const MONEY = 1_000_000;
 const openai = { cost_usd: '0.001842', credits_charged: 1842, input_tokens: 1234, cached_tokens: 1000, cache_write_tokens: 0, output_tokens: 56, reasoning_tokens: 16 };
 const anthropic = { cost_usd: '0.0019125', credits_charged: 1913, input_tokens: 1240, cached_tokens: 1000, cache_write_tokens: 40, output_tokens: 56, reasoning_tokens: 0 };
 const cohere = { cost_usd: '0.001542', credits_charged: 1542, input_tokens: 234, cached_tokens: 0, cache_write_tokens: 0, output_tokens: 56, reasoning_tokens: 0 };
-export const FIGURES = { openai, plain: openai, anthropic, bedrock: anthropic, gemini: openai, cohere };
+export const FIGURES = { openai, plain: openai, anthropic, bedrock: anthropic, gemini: openai, cohere, azure: openai, 'azure-v1': openai };
 export const EMBEDDING = { cost_usd: '0.003702', credits_charged: 3702, input_tokens: 1234, output_tokens: 0 };
 
 // What a client's `usage` would say of it, in OpenAI's way of counting.
@@ -98,8 +106,10 @@ before(async () => {
   const shipped = new Set((await world.govd.get('/providers?limit=1000')).items.map((provider) => provider.name));
   for (const [name, Kind] of Object.entries(kinds)) {
     const upstream = world.upstreams[name] = await Kind.start();
-    if (shipped.has(name)) await world.govd.call('PATCH', `/providers/${name}`, { base_url: upstream.url });
-    else await world.govd.post('/providers', { name, kind: name === 'plain' ? 'openai' : name, base_url: upstream.url, responses: false });
+    const { base = '', kind = name, ...fields } = rows[name] ?? {};
+    const base_url = upstream.url + base;
+    if (shipped.has(name)) await world.govd.call('PATCH', `/providers/${name}`, { base_url, ...fields });
+    else await world.govd.post('/providers', { name, kind, base_url, ...fields });
   }
   // Nobody listens at `gone`, and `slow` is an OpenAI that is not waited for.
   const { url } = world.upstreams.plain;

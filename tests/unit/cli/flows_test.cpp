@@ -351,6 +351,10 @@ TEST_CASE("provider add and pricing set are what the API takes") {
                        "off",
                        "--ca-file",
                        "/ca",
+                       "--proxy",
+                       "http://proxy:3128",
+                       "--no-proxy",
+                       "corp.example",
                        "--max-tokens-field",
                        "max_tokens",
                        "--connect-timeout",
@@ -370,6 +374,8 @@ TEST_CASE("provider add and pricing set are what the API takes") {
   REQUIRE(provider);
   CHECK(provider->first_byte_timeout_ms == 2000);
   CHECK(provider->needs_credential == false);
+  CHECK(provider->proxy == "http://proxy:3128");
+  CHECK(provider->no_proxy == "corp.example");
   const auto price = api::decode<api::PricingPut>(Json::parse(seen[1].body));
   REQUIRE(price);
   CHECK(price->output == "0.5");

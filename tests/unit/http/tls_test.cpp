@@ -1,9 +1,12 @@
 // The client over TLS, against an upstream with a certificate made here.
 
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -166,6 +169,73 @@ class TlsUpstream {
   std::thread thread_;
 };
 
+// A proxy that opens tunnels, or says `answer` in their place.
+class Tunnels {
+ public:
+  explicit Tunnels(std::string answer = "HTTP/1.1 200 Connection established\r\n\r\n")
+      : answer_(std::move(answer)), listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in where = loopback(0);
+    socklen_t size = sizeof where;
+    REQUIRE(::bind(listening_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
+    REQUIRE(::listen(listening_, 8) == 0);
+    ::getsockname(listening_, reinterpret_cast<sockaddr*>(&where), &size);
+    port = ntohs(where.sin_port);
+    thread_ = std::thread([this] {
+      for (;;) {
+        const int fd = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0) return;
+        serve(fd);
+        ::close(fd);
+      }
+    });
+  }
+  ~Tunnels() {
+    ::shutdown(listening_, SHUT_RDWR);
+    thread_.join();
+    ::close(listening_);
+  }
+  Tunnels(const Tunnels&) = delete;
+  Tunnels& operator=(const Tunnels&) = delete;
+
+  std::uint16_t port = 0;
+  std::atomic<int> opened{0};
+  std::string asked;  // the last request; read once a call is over
+
+ private:
+  static sockaddr_in loopback(std::uint16_t at) {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_port = htons(at);
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return where;
+  }
+  static bool pass(int from, int to) {
+    char bytes[65536];
+    const ssize_t count = ::recv(from, bytes, sizeof bytes, 0);
+    return count > 0 && ::send(to, bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL) == count;
+  }
+  void serve(int fd) {
+    std::string head;
+    char byte = 0;
+    while (!head.ends_with("\r\n\r\n") && ::recv(fd, &byte, 1, 0) == 1) head += byte;
+    asked = head;
+    const int out = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in where = loopback(static_cast<std::uint16_t>(std::stoul(head.substr(head.find(':') + 1))));
+    const bool there = ::connect(out, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
+    ::send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+    opened += there ? 1 : 0;
+    std::array<pollfd, 2> both{pollfd{fd, POLLIN, 0}, pollfd{out, POLLIN, 0}};
+    while (there && ::poll(both.data(), both.size(), 10'000) > 0) {
+      if (both[0].revents != 0 && !pass(fd, out)) break;
+      if (both[1].revents != 0 && !pass(out, fd)) break;
+    }
+    ::close(out);
+  }
+  std::string answer_;
+  int listening_;
+  std::thread thread_;
+};
+
 struct Got {
   int status = 0;
   std::string body;
@@ -182,10 +252,11 @@ class TlsCaller {
   TlsCaller& operator=(const TlsCaller&) = delete;
 
   Got call(const TlsUpstream& server, const std::string& host, const std::string& ca_file,
-           std::string body = "{}") {
+           std::string body = "{}", std::uint16_t proxy_port = 0) {
     auto upstream = Upstream::parse("https://" + host + ":" + std::to_string(server.port), false).value();
     upstream.ca_file = ca_file;
     upstream.connect_timeout = 10s;
+    if (proxy_port != 0) upstream.proxy = {"127.0.0.1", proxy_port};
     return asio::co_spawn(threads_.first(), get(*client_, upstream, std::move(body)), asio::use_future).get();
   }
 
@@ -222,6 +293,37 @@ TEST_CASE("A certificate of the given authority is accepted, and its connection 
   for (int i = 0; i < 3; ++i) CHECK(caller.call(server, "localhost", authority.file).body == "{}");
   CHECK(server.connections == 1);
   CHECK(server.saw_name);
+}
+
+TEST_CASE("Through a proxy TLS is with the upstream, and its connection kept") {
+  const Authority authority;
+  TlsUpstream server(authority, "DNS:localhost", ok);
+  Tunnels proxy;
+  {
+    TlsCaller caller;
+    for (int i = 0; i < 3; ++i)
+      CHECK(caller.call(server, "localhost", authority.file, "{}", proxy.port).body == "{}");
+    const std::string host = "localhost:" + std::to_string(server.port);
+    CHECK(proxy.asked == "CONNECT " + host + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  }
+  CHECK(proxy.opened == 1);
+  CHECK(server.connections == 1);
+  CHECK(server.saw_name);
+}
+
+TEST_CASE("A proxy that does not open the tunnel, or speaks in the upstream's place, is sent nothing") {
+  const Authority authority;
+  TlsUpstream server(authority, "DNS:localhost", ok);
+  const std::string answer = GENERATE("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+                                      "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+                                      "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  Tunnels proxy(answer);
+  TlsCaller caller;
+  const Got got = caller.call(server, "localhost", authority.file, "{}", proxy.port);
+  CHECK(got.status == 0);
+  CHECK(got.nothing_sent);
+  CHECK(got.message.find("through the proxy 127.0.0.1") != std::string::npos);
+  CHECK(server.requests == 0);
 }
 
 TEST_CASE("A host that is an address is checked against the certificate's addresses") {

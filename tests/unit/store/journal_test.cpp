@@ -290,10 +290,14 @@ TEST_CASE("a record comes back from its bytes as it was, and no part of them is 
   const std::size_t second = bytes.size();
   event.first_byte_ms.reset();
   encode(Refused{std::make_shared<const domain::UsageEvent>(event), {}}, bytes);
+  const std::size_t third = bytes.size();
+  encode(Extended{held.request_id, Credits::of(77)}, bytes);
 
   const auto records = decode_calls(bytes);
   REQUIRE(records);
-  REQUIRE(records->size() == 3);
+  REQUIRE(records->size() == 4);
+  CHECK(std::get<Extended>((*records)[3]).request_id == held.request_id);
+  CHECK(std::get<Extended>((*records)[3]).reserved.value() == 77);
   const auto& reserved = std::get<Reserved>((*records)[0]);
   CHECK(reserved.rules == R"({"rpm":1})");
   CHECK(reserved.reservation.reserved.value() == 9'007'199'254'740'991);
@@ -310,7 +314,7 @@ TEST_CASE("a record comes back from its bytes as it was, and no part of them is 
   CHECK(again == bytes);
 
   for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
-    if (cut == first || cut == second) continue;
+    if (cut == first || cut == second || cut == third) continue;
     INFO(cut);
     REQUIRE_FALSE(decode_calls(std::string_view(bytes).substr(0, cut)));
   }
@@ -347,6 +351,53 @@ TEST_CASE("what a caller was told is there after a power cut, though SQLite neve
   CHECK_FALSE(org.writers->behind(*org.file));
   CHECK(number(org.path, "SELECT count(*) FROM usage_events") == 2);
   CHECK(org.verify().ok());
+}
+
+TEST_CASE("what more a call holds is there after a power cut, wherever its reservation is") {
+  OrgFile org;
+  const auto row = reservation_of(org.scope, org.clock.now());
+  const auto open = reservation_of(org.scope, org.clock.now());
+  const auto over = reservation_of(org.scope, org.clock.now());
+  REQUIRE(org.reserve(row));
+  std::optional<AfterCut> cut;
+  {
+    const Busy busy(org);
+    REQUIRE(org.record(Extended{row.request_id, Credits::of(5'000)}));
+    REQUIRE(org.record(Extended{row.request_id, Credits::of(7'000)}));
+    REQUIRE(org.record(Reserved{open, {}}));
+    REQUIRE(org.record(Extended{open.request_id, Credits::of(6'000)}));
+    REQUIRE(org.record(Reserved{over, {}}));
+    REQUIRE(org.record(Extended{over.request_id, Credits::of(9'000)}));
+    REQUIRE(org.record(settled(over, 12, org)));
+    cut.emplace(org);
+  }
+  REQUIRE(org.catch_up());
+  for (int starts = 0; starts < 2; ++starts) {
+    REQUIRE(cut->open(org.org));
+    for (const std::string& path : {cut->path, org.path}) {
+      CHECK(number(path, "SELECT count(*) FROM reservations") == 2);
+      CHECK(number(path, "SELECT min(reserved) FROM reservations") == 6'000);
+      CHECK(number(path, "SELECT max(reserved) FROM reservations") == 7'000);
+      CHECK(number(path, "SELECT count(*) FROM usage_events") == 1);
+    }
+  }
+  // A journal that is read again: the row has it, or is gone.
+  REQUIRE(org.settle(event_of(row, 5, org.clock.now())));
+  AfterCut again(org);
+  REQUIRE(again.open(org.org));
+  CHECK(number(again.path, "SELECT count(*) FROM reservations") == 1);
+  CHECK(number(again.path, "SELECT max(reserved) FROM reservations") == 6'000);
+}
+
+TEST_CASE("a journal of the version before is brought in") {
+  OrgFile org;
+  const auto held = reservation_of(org.scope, org.clock.now());
+  std::string bytes;
+  encode(Reserved{held, {}}, bytes);
+  bytes[0] = 2;
+  const auto records = decode_calls(bytes);
+  REQUIRE(records);
+  CHECK(std::get<Reserved>(records->front()).reservation.reserved == held.reserved);
 }
 
 TEST_CASE("a journal whose records SQLite has already changes nothing when it is read again") {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,10 +35,13 @@ Result<void> append_to_file(const std::string& file, const std::string& lines) {
 }
 
 Result<void> send_to_command(const std::string& command, const std::string& lines) {
+  // A command that ends before it has read everything says so by its exit code.
+  auto* const broken = signal(SIGPIPE, SIG_IGN);
   FILE* const pipe = popen(command.c_str(), "we");
   if (pipe == nullptr) return fail(Code::invalid, fmt::format("--to: '{}' cannot be run", command));
   const bool written = fwrite(lines.data(), 1, lines.size(), pipe) == lines.size();
   const int status = pclose(pipe);
+  signal(SIGPIPE, broken);
   if (written && status == 0) return {};
   return fail(Code::upstream_failed,
               fmt::format("--to: '{}' failed with exit code {}; the anchors are made all the same", command,

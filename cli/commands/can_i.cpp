@@ -20,7 +20,7 @@ std::string page(const api::Verdict& v, const Settings& settings) {
       fmt::format("{}{}{}", color, v.allowed ? "yes" : "no", color.empty() ? std::string_view() : plain);
   if (settings.quiet) return word + "\n";
   return fmt::format("{}: {}\n", word, printable(v.reason)) +
-         changes_text(v.changes, "What would make it a yes:", settings);
+         changes_text(v.changes, "What would let all of it through:", settings);
 }
 
 Action use(Arguments& a) {

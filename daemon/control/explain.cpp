@@ -72,7 +72,7 @@ api::Explanation explained(const CallAt& call, const domain::Rules& rules) {
   made.sentence = sentence(made.call, event.status);
   made.rules = shown(rules);
   auto refusal = tenant::parse_decision(event.decision);
-  const auto standing = standing_of(call.at.snapshot, event.scope);
+  const auto standing = tenant::standing_of(call.at.snapshot, event.scope);
   const auto cause = cause_of(event.cause);
   const bool refused = was_refused(event.status) && cause;
   const bool for_money = event.status == CallStatus::budget_exceeded;
@@ -137,7 +137,7 @@ domain::Scope scope_of(const tenant::Caller& caller) {
 }
 
 void say_no(api::Verdict& verdict, const domain::Refusal& refusal, const tenant::Caller& caller) {
-  const auto standing = standing_of(caller.snapshot, scope_of(caller));
+  const auto standing = tenant::standing_of(caller.snapshot, scope_of(caller));
   verdict.allowed = false;
   verdict.reason = refusal.message;
   verdict.cause = std::string(domain::cause_word(refusal.cause));
@@ -152,7 +152,7 @@ void say_yes(api::Verdict& verdict, const tenant::Considered& considered, const 
   verdict.provider = considered.candidate->provider->name;
   verdict.hold = considered.hold.value();
   verdict.max_tokens = considered.output_tokens;
-  verdict.money = shown(considered.money, standing_of(caller.snapshot, scope_of(caller)), std::nullopt);
+  verdict.money = shown(considered.money, tenant::standing_of(caller.snapshot, scope_of(caller)), std::nullopt);
   verdict.reason = fmt::format("{} may use {} at {}; the call would hold {} credits", verdict.agent,
                                considered.candidate->upstream_model, *verdict.provider, verdict.hold);
   if (considered.clamped) {

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "daemon/control/resolve.h"
-
 namespace govctl::control {
 namespace {
 
@@ -109,30 +107,6 @@ std::vector<api::ChangeTo> shown(const std::vector<domain::Change>& changes) {
     if (!change.command.empty()) row.command = change.command;
   }
   return rows;
-}
-
-domain::Standing standing_of(const std::shared_ptr<const tenant::Snapshot>& snapshot,
-                             const domain::Scope& scope) {
-  domain::Standing standing;
-  const std::array ids{scope.org.bytes, scope.workspace.bytes, scope.group.bytes, scope.agent.bytes,
-                       scope.key.bytes};
-  for (std::size_t i = 0; i < ids.size(); ++i) standing.paths.at(i) = path_or_id(*snapshot, ids.at(i));
-  if (snapshot->find(scope.key.bytes) == nullptr) standing.paths.back() = standing.paths.at(3);
-  if (scope.key != KeyId{}) standing.key = scope.key.text();
-  standing.policy = [snapshot, ids](const std::string& source) -> std::optional<domain::PolicyAddress> {
-    for (const auto& id : ids) {
-      const auto* node = snapshot->find(id);
-      if (node == nullptr) continue;
-      for (const std::size_t row : node->policies) {
-        const auto& policy = snapshot->config().policies[row];
-        if (domain::source_of(tenant::policy_place(*node), policy.name) != source) continue;
-        return domain::PolicyAddress{node->path, policy.name,
-                                     node->level == Level::key ? uuid_text(node->id) : std::string()};
-      }
-    }
-    return std::nullopt;
-  };
-  return standing;
 }
 
 std::string decided_by(const domain::Refusal& refusal, const domain::Rules& rules,

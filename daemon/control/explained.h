@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "common/api/explain.h"
-#include "daemon/domain/remedy.h"
-#include "daemon/tenant/snapshot.h"
+#include "daemon/tenant/standing.h"
 
 namespace govctl::control {
 
@@ -17,9 +16,6 @@ std::vector<api::MoneyFrom> shown(const std::vector<domain::MoneyLine>& money, c
 std::vector<api::RateFrom> shown(const std::vector<domain::RateLine>& rates, const domain::Standing& standing);
 std::vector<api::ChangeTo> shown(const std::vector<domain::Change>& changes);
 
-// The names of what is above the key, as they are now; of what is gone, its id.
-domain::Standing standing_of(const std::shared_ptr<const tenant::Snapshot>& snapshot,
-                             const domain::Scope& scope);
 // "policy acme/prod: default", "the DAILY budget of acme/prod": what refused it, or empty.
 std::string decided_by(const domain::Refusal& refusal, const domain::Rules& rules,
                        const domain::Standing& standing);

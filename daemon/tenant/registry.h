@@ -71,7 +71,8 @@ class Registry {
   asio::awaitable<Result<void>> delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit,
                                            bool dry_run);
   asio::awaitable<Result<std::shared_ptr<Tenant>>> undelete_org(std::string slug, domain::AuditRecord audit);
-  // Of a deleted org: its key file is destroyed, so that its secrets in old backups are gone too, then its file.
+  // Of a deleted org: its key file is destroyed, so that its secrets in old backups are gone too, then its
+  // file.
   asio::awaitable<Result<void>> purge_org(OrgId id, domain::AuditRecord audit);
   // After a key was made: it is found from now on. The catalog's index row first.
   asio::awaitable<Result<void>> index_key(const domain::Hash& hash, OrgId org);

@@ -46,7 +46,10 @@ std::vector<Words> reads(const PointWorld& w) {
                          {"can-i", "use", "mock-model", "--as", agent}};
   // Lists that need nothing to be named.
   for (const auto& command : w.commands()) {
-    if (command.back() != "list" || std::ranges::find(all, command) != all.end()) continue;
+    const bool known = std::ranges::any_of(all, [&](const Words& words) {
+      return words.front() == command.front() && words.size() > 1 && words[1] == command.back();
+    });
+    if (command.back() != "list" || known) continue;
     const std::string page = w.ctl({command[0], command[1], "-h"}).out;
     const std::size_t at = page.find("\nUsage: ");
     const std::string usage = page.substr(at, page.find('\n', at + 1) - at);

@@ -128,8 +128,8 @@ struct CredentialDocument {
         field("label", &CredentialDocument::label, "tells several of one provider apart; default: none"),
         field("active", &CredentialDocument::active, "false: calls do not use it; default true"),
         field("secret", &CredentialDocument::secret,
-              "where govctl finds it: env:NAME, file:PATH or stdin; never the secret itself. Absent, or the "
-              "variable or file is not there: the one that is stored stays")};
+              "where govctl finds it: env:NAME, file:PATH (beside the document) or stdin; where nothing is "
+              "found, the stored one stays")};
   }
 };
 

@@ -44,7 +44,7 @@ Json unit_fields(const Unit& row) {
 Json price_fields(const domain::ModelPrice& row) {
   Json prices = Json::object();
   for (const auto& price : row.prices) {
-    std::string name(domain::price_kind_word(price.kind));
+    std::string name = fmt::format("{} per 1000000", domain::price_kind_word(price.kind));
     if (price.from_tokens != 0) name += fmt::format(" from {}", price.from_tokens);
     Cost per_million;
     static_cast<void>(per_million.add(1'000'000, price.price, price.unit));
@@ -104,7 +104,7 @@ struct Fields {
   Json operator()(const domain::ModelPrice& row) const {
     return Json{{"context_window", or_null(row.context_window)},
                 {"max_output_tokens", or_null(row.max_output_tokens)},
-                {"prices per 1000000", price_fields(row)}};
+                {"prices", price_fields(row)}};
   }
 };
 
@@ -130,9 +130,11 @@ struct Version {
 
 std::string_view kind_word(Kind kind) { return words[static_cast<std::size_t>(kind)]; }
 
-bool Address::operator<(const Address& other) const {
-  if (path != other.path) return path_before(path, other.path);
-  return std::tie(kind, key, name) < std::tie(other.kind, other.key, other.name);
+std::strong_ordering Address::operator<=>(const Address& other) const {
+  if (path != other.path) {
+    return path_before(path, other.path) ? std::strong_ordering::less : std::strong_ordering::greater;
+  }
+  return std::tie(kind, key, name) <=> std::tie(other.kind, other.key, other.name);
 }
 
 std::string Address::text() const {

@@ -2,6 +2,7 @@
 // What a document declares and what a file holds, as one flat list of things that can be compared: the rows of
 // the store, each with the address by which it is the same thing on both sides. No I/O.
 
+#include <compare>
 #include <map>
 #include <span>
 #include <string>
@@ -36,7 +37,7 @@ struct Address {
   std::string name;  // where the path does not name it
   bool operator==(const Address&) const = default;
   // Parents before children, and what hangs on a path right behind it.
-  bool operator<(const Address& other) const;
+  std::strong_ordering operator<=>(const Address& other) const;
   // "budget acme/prod DAILY", "policy acme/prod/support/triage key ci strict".
   [[nodiscard]] std::string text() const;
 };

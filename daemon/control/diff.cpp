@@ -111,7 +111,7 @@ class Differ {
     for (const auto& thing : current_) {
       if (!declared_.contains(thing.at)) leave_or_remove(plan, thing);
     }
-    std::ranges::stable_sort(plan.changes, {}, [](const Change& change) { return change.thing().at; });
+    std::ranges::sort(plan.changes, {}, [](const Change& change) { return change.thing().at; });
     return plan;
   }
 

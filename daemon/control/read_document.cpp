@@ -1,6 +1,7 @@
 // A document as things: checked as the single routes check, with the place of what is wrong.
 
 #include <algorithm>
+#include <set>
 
 #include "daemon/control/checks.h"
 #include "daemon/control/declared.h"
@@ -25,11 +26,8 @@ class Reader {
 
   Result<Things> done() && {
     if (!fault_) return std::unexpected(fault_.error());
-    std::ranges::stable_sort(things_, {}, &Thing::at);
-    const auto twice = std::ranges::adjacent_find(things_, {}, &Thing::at);
-    if (twice == things_.end()) return std::move(things_);
-    const Thing& second = *std::next(twice);
-    return at_place({Code::invalid, second.at.text() + " stands twice", "", ""}, second.where);
+    std::ranges::sort(things_, {}, &Thing::at);
+    return std::move(things_);
   }
 
   void org(const api::OrgDocument& document) {
@@ -123,6 +121,7 @@ class Reader {
   }
 
   void add(Address at, Row row, const std::string& where) {
+    if (!seen_.insert(at).second) check<void>(where, fail(Code::invalid, at.text() + " stands twice"));
     things_.push_back({std::move(at), std::move(row), where});
   }
 
@@ -257,6 +256,7 @@ class Reader {
   std::int64_t credits_per_usd_;
   Result<void> fault_;
   Things things_;
+  std::set<Address> seen_;
 };
 
 }  // namespace

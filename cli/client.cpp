@@ -37,6 +37,13 @@ std::string user_name(uid_t uid) {
   return entry != nullptr ? entry->pw_name : fmt::format("uid {}", uid);
 }
 
+void mask_secrets(Json& json) {
+  if (json.is_object() && json.contains("secret")) json["secret"] = "…";
+  if (json.is_structured()) {
+    for (auto& inner : json) mask_secrets(inner);
+  }
+}
+
 Error no_permission(const std::string& socket) {
   Error error{Code::no_permission, "", "", ""};
   struct stat seen{};
@@ -165,7 +172,7 @@ void Client::trace_curl(const Request& request) {
   if (!request.if_match.empty()) line += " -H " + shell_quoted("If-Match: \"" + request.if_match + "\"");
   if (request.body) {
     Json body = *request.body;
-    if (body.contains("secret")) body["secret"] = "…";
+    mask_secrets(body);
     line += " -H 'Content-Type: application/json' -d " +
             shell_quoted(body.dump(-1, ' ', false, Json::error_handler_t::replace));
   }

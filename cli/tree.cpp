@@ -33,6 +33,11 @@ std::span<const Noun> tree() {
       Noun{"usage", "Calls and what they cost", "Look", usage_commands()},
       Noun{"explain", "Why a call was refused, or what it cost", "Look", explain_command()},
       Noun{"audit", "Who changed what", "Look", audit_commands()},
+      Noun{"export", "An org, or the platform, as one document", "Org as code", export_command()},
+      Noun{"plan", "What an apply of a document would do", "Org as code", plan_command()},
+      Noun{"apply", "Make an org what a document says", "Org as code", apply_command()},
+      Noun{"diff", "How a document and the daemon differ", "Org as code", diff_command()},
+      Noun{"explain-field", "What a field of a document means", "Org as code", explain_field_command()},
       Noun{"version", "Versions of govctl and of the daemon", "More", version_command()},
       Noun{"help", "Help on a command or a topic", "More", help_command()},
   };

@@ -31,6 +31,11 @@ std::span<const Command> ledger_commands();
 std::span<const Command> usage_commands();
 std::span<const Command> audit_commands();
 std::span<const Command> explain_command();
+std::span<const Command> export_command();
+std::span<const Command> plan_command();
+std::span<const Command> diff_command();
+std::span<const Command> apply_command();
+std::span<const Command> explain_field_command();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

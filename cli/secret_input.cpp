@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -77,6 +78,8 @@ Result<std::string> SecretSource::read(const Terminal& terminal) const {
   if (from_stdin) {
     secret = terminal.in_is_tty ? from_terminal(terminal) : all_of(terminal.in);
   } else if (file) {
+    if (std::filesystem::is_directory(*file))
+      return fail(Code::invalid, fmt::format("--from-file: {} cannot be read: it is a directory", *file));
     std::ifstream stream(*file, std::ios::binary);
     if (!stream)
       return fail(Code::invalid, fmt::format("--from-file: {} cannot be read: {}", *file, strerror(errno)));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -141,16 +142,20 @@ Result<Planned> plan_of(Session& s, const Input& in, bool ask_for_secrets) {
   return Planned{std::move(*source), std::move(*secrets), std::move(*plan)};
 }
 
+// The document as sentences name it.
+std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
+
 std::string rest_line(const Planned& planned) {
   if (planned.plan.kept == 0) return "";
   return fmt::format("{} {} of {} not in {} and {}; govctl diff shows them.\n", planned.plan.kept,
                      planned.plan.kept == 1 ? "thing" : "things",
-                     planned.source.subject() + (planned.plan.kept == 1 ? " is" : " are"), planned.source.file,
-                     planned.plan.kept == 1 ? "stays" : "stay");
+                     planned.source.subject() + (planned.plan.kept == 1 ? " is" : " are"),
+                     name_of(planned.source.file), planned.plan.kept == 1 ? "stays" : "stay");
 }
 
 std::string no_changes(const Planned& planned) {
-  return fmt::format("No changes: {} is what {} says.\n", planned.source.subject(), planned.source.file) +
+  return fmt::format("No changes: {} is what {} says.\n", planned.source.subject(),
+                     name_of(planned.source.file)) +
          rest_line(planned);
 }
 
@@ -191,11 +196,11 @@ Action diff(Arguments& a) {
     const api::Applied& plan = planned->plan;
     const bool same = plan.changes.empty() && plan.rest.empty();
     std::string text =
-        fmt::format("No differences: {} is what {} says.\n", planned->source.subject(), in->file);
+        fmt::format("No differences: {} is what {} says.\n", planned->source.subject(), name_of(in->file));
     if (!same) {
       text = fmt::format("{}\n{} only in {} (+), {} different (~), {} only in the daemon (-).\n",
-                         document::changes_text(plan, true, s.settings().color_out), plan.added, in->file,
-                         plan.changed, plan.kept);
+                         document::changes_text(plan, true, s.settings().color_out), plan.added,
+                         name_of(in->file), plan.changed, plan.kept);
     }
     return Answer{.json = api::encode(plan), .text = std::move(text), .exit_code = same ? 0 : 2};
   };
@@ -218,13 +223,12 @@ Result<std::map<std::string, SecretFile>> places_of(const api::Applied& plan, co
   for (const auto& change : plan.changes) {
     if (change.kind != "key" || change.action != "add") continue;
     const std::string file = file_of(directory, change.path, change.name.value_or(""));
-    std::error_code failed;
-    for (auto folder = std::filesystem::path(file).parent_path();
-         std::filesystem::create_directories(folder, failed) && !failed; folder = folder.parent_path()) {
-      std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
-    }
-    if (failed) {
-      return fail(Code::invalid, fmt::format("--secret-dir: {} cannot be made: {}", file, failed.message()));
+    std::filesystem::path folder;
+    for (const auto& part : std::filesystem::path(file).parent_path()) {
+      folder /= part;
+      if (mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) continue;
+      return fail(Code::invalid,
+                  fmt::format("--secret-dir: {} cannot be made: {}", folder.string(), std::strerror(errno)));
     }
     auto place = SecretFile::create(file, "--secret-dir");
     if (!place) return std::unexpected(place.error());
@@ -308,9 +312,12 @@ Action apply(Arguments& a) {
     const api::Applied& plan = planned->plan;
     const auto& reviewed = planned->source.changes;
     if (reviewed && *reviewed != api::encode(plan.changes)) {
-      return fail(Code::stale,
-                  fmt::format("what {} would do now is not what was planned: a secret is another", in->file),
-                  "govctl plan -f " + planned->source.file);
+      return fail(
+          Code::stale,
+          fmt::format("what {} would do now is not what was planned: a secret is another, or the file was "
+                      "edited",
+                      in->file),
+          "govctl plan -f " + planned->source.file);
     }
     if (plan.changes.empty()) return Answer{.json = api::encode(plan), .text = no_changes(*planned)};
     if (s.settings().dry_run) return Answer{.json = api::encode(plan), .text = plan_text(s, *planned)};

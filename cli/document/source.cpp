@@ -20,6 +20,9 @@ constexpr int plan_version = 1;
 
 Result<std::string> content_of(const std::string& file, const Terminal& terminal) {
   if (file == "-") return std::string(std::istreambuf_iterator(terminal.in), {});
+  if (std::filesystem::is_directory(file)) {
+    return fail(Code::invalid, fmt::format("{} cannot be read: it is a directory", file));
+  }
   std::ifstream stream(file, std::ios::binary);
   std::string text;
   if (stream) text.assign(std::istreambuf_iterator(stream), {});

@@ -387,6 +387,8 @@ TEST_CASE("new keys are written to files of their own, readable by their owner a
   struct stat seen{};
   REQUIRE(stat(desk.file(place).c_str(), &seen) == 0);
   CHECK((seen.st_mode & 0777) == 0600);
+  REQUIRE(stat(desk.file("keys").c_str(), &seen) == 0);
+  CHECK((seen.st_mode & 0777) == 0700);
   desk.daemon.buy("acme", 100'000);
   CHECK(desk.daemon.chat(key, request("mock-model", 10)).status == 200);
 
@@ -426,6 +428,7 @@ TEST_CASE("what is wrong in a file is told by its line", "[org_as_code]") {
   wrong("org: acme\nworkspaces: [\n", "3: neither YAML nor JSON");
   wrong("org: acme\n---\norg: other\n", "3: a second document");
   CHECK(holds(desk.says(64, {"plan", "-f", desk.file("none.yaml")}), "none.yaml cannot be read"));
+  CHECK(holds(desk.says(64, {"plan", "-f", desk.directory.path()}), "it is a directory"));
 }
 
 TEST_CASE("the platform's providers and prices are one document", "[org_as_code]") {

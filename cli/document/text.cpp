@@ -96,7 +96,7 @@ class Walker {
         return wrong(here, fmt::format("'{}' stands twice, first in line {}", name, first->second));
       }
       if (pair.second.IsNull()) continue;  // as if it were not there
-      auto member = value(pair.second, *property, at + "/" + name, here);
+      auto member = value(pair.second, *property, fmt::format("{}/{}", at, name), here);
       if (!member) return member;
       object[name] = std::move(*member);
     }

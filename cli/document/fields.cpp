@@ -115,8 +115,8 @@ Result<Explained> explain(std::string_view field) {
     }
     rest = field;
     if (!schema["properties"].contains(std::string(first))) {
-      std::vector<std::string_view> known;
-      for (const auto& thing : things) known.push_back(thing.name);
+      std::vector<std::string_view> known(things.size());
+      std::ranges::transform(things, known.begin(), &Named::name);
       return unknown(first, known);
     }
   }

@@ -10,8 +10,8 @@ bool is_unit(const Thing& thing) { return thing.at.kind <= Kind::agent; }
 // A thing of this address that nobody has said anything about.
 Json defaults_of(const Thing& thing) {
   Thing plain{thing.at, thing.row, {}};
-  const auto unit = [](auto row) {
-    decltype(row) fresh;
+  const auto unit = []<class Unit>(const Unit& row) {
+    Unit fresh;
     fresh.slug = fresh.name = row.slug;
     return Row(fresh);
   };

@@ -96,6 +96,7 @@ class Reader {
     check(below(where, "context_window"), check_positive("context_window", row.context_window));
     check(below(where, "max_output_tokens"), check_positive("max_output_tokens", row.max_output_tokens));
     std::vector<api::PriceRow> given;
+    given.reserve(document.prices.size());
     for (const auto& price : document.prices) {
       given.push_back({price.kind, price.price, price.unit.value_or(1000), price.from_tokens.value_or(0)});
     }
@@ -183,7 +184,7 @@ class Reader {
 
   // The policies and budgets of whatever is at `owner`.
   template <class Document>
-  void hanging(Address owner, const std::string& where, const Document& document) {
+  void hanging(const Address& owner, const std::string& where, const Document& document) {
     each(where, "policies", document.policies, [&](const auto& policy, const std::string& inner) {
       const domain::Policy row = policy_row(policy, inner);
       add({Kind::policy, owner.path, owner.key, row.name}, row, inner);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/document/show.h"
 #include "cli/settings.h"
 #include "cli/text.h"
 #include "cli/tree.h"
@@ -139,15 +140,24 @@ $XDG_CONFIG_HOME/govctl/config.yaml (~/.config/govctl/config.yaml), when it exis
     prod: {socket: /run/govctl/govd.sock, token-file: /etc/govctl/prod.token, output: wide}
 )";
 
+std::string schema_page() {
+  return "Examples:\n  govctl help schema -o json > govctl-org.schema.json\n  govctl help schema platform\n"
+         "  govctl explain-field budget.limit\n\n" +
+         document::outline(false);
+}
+
 struct Topic {
   std::string_view name, summary;
-  std::string_view page;  // empty: exit_codes() makes it
+  std::string_view page;
+  std::string (*made)() = nullptr;  // of a page that is not written down
 };
-constexpr std::array topics{Topic{"exit-codes", "What exit codes mean", ""},
-                            Topic{"environment", "Variables that govctl reads", environment_page},
-                            Topic{"output", "Formats, jq, what goes where", output_page},
-                            Topic{"paths", "How things are named", paths_page},
-                            Topic{"config", "Contexts: several daemons", config_page}};
+constexpr std::array topics{
+    Topic{"exit-codes", "What exit codes mean", "", exit_codes},
+    Topic{"environment", "Variables that govctl reads", environment_page},
+    Topic{"output", "Formats, jq, what goes where", output_page},
+    Topic{"paths", "How things are named", paths_page},
+    Topic{"config", "Contexts: several daemons", config_page},
+    Topic{"schema", "Documents of org as code: their fields, their JSON Schema", "", schema_page}};
 
 }  // namespace
 
@@ -252,7 +262,7 @@ std::string help_command_page(const Noun& noun, const Command& command) {
 
 std::optional<std::string> help_topic(std::string_view name) {
   for (const auto& topic : topics) {
-    if (topic.name == name) return topic.page.empty() ? exit_codes() : std::string(topic.page);
+    if (topic.name == name) return topic.made != nullptr ? topic.made() : std::string(topic.page);
   }
   return std::nullopt;
 }

@@ -274,7 +274,7 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
 
 int run(const Words& words, Terminal& terminal) {
   if (!words.empty() && words[0] == complete_word) {
-    return print(terminal, completion_lines({words.begin() + 1, words.end()}, terminal), 0);
+    return print(terminal, completion_lines({words.begin() + 1, words.end()}, terminal), 0, "");
   }
   const auto line = take_apart(words);
   if (!line) return report(terminal, nullptr, line.error(), "", wants_json(words, terminal), nullptr);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -77,6 +78,8 @@ Result<std::string> SecretSource::read(const Terminal& terminal) const {
   if (from_stdin) {
     secret = terminal.in_is_tty ? from_terminal(terminal) : all_of(terminal.in);
   } else if (file) {
+    if (std::filesystem::is_directory(*file))
+      return fail(Code::invalid, fmt::format("--from-file: {} cannot be read: it is a directory", *file));
     std::ifstream stream(*file, std::ios::binary);
     if (!stream)
       return fail(Code::invalid, fmt::format("--from-file: {} cannot be read: {}", *file, strerror(errno)));
@@ -95,13 +98,13 @@ Result<std::string> SecretSource::read(const Terminal& terminal) const {
   return secret;
 }
 
-Result<SecretFile> SecretFile::create(const std::string& path) {
+Result<SecretFile> SecretFile::create(const std::string& path, std::string_view option) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0 && errno == EEXIST) {
-    return fail(Code::conflict, fmt::format("--secret-file: {} exists already and is not overwritten", path));
+    return fail(Code::conflict, fmt::format("{}: {} exists already and is not overwritten", option, path));
   }
   if (fd < 0)
-    return fail(Code::invalid, fmt::format("--secret-file: {} cannot be made: {}", path, strerror(errno)));
+    return fail(Code::invalid, fmt::format("{}: {} cannot be made: {}", option, path, strerror(errno)));
   return SecretFile(fd, path);
 }
 
@@ -114,12 +117,11 @@ SecretFile::~SecretFile() {
   if (!stored_) unlink(path_.c_str());
 }
 
-Result<void> SecretFile::store(const std::string& secret) {
+Result<void> SecretFile::store(const std::string& secret, bool sync) {
   const std::string line = secret + "\n";
   const bool written =
-      write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd_) == 0;
-  if (!written)
-    return fail(Code::internal, fmt::format("--secret-file: {} cannot be written: {}", path_, strerror(errno)));
+      write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && (!sync || fsync(fd_) == 0);
+  if (!written) return fail(Code::internal, fmt::format("{} cannot be written: {}", path_, strerror(errno)));
   stored_ = true;
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cli/arguments.h"
 #include "cli/terminal.h"
@@ -24,11 +25,13 @@ struct SecretSource {
 // a place. An existing file is refused. Removed again unless store() was called.
 class SecretFile {
  public:
-  static Result<SecretFile> create(const std::string& path);
+  // `option`: what named the place, for errors.
+  static Result<SecretFile> create(const std::string& path, std::string_view option = "--secret-file");
   ~SecretFile();
   SecretFile(SecretFile&& other) noexcept;
   SecretFile& operator=(SecretFile&&) = delete;
-  Result<void> store(const std::string& secret);
+  // `sync`: on the disk when this returns; else its caller sees to that.
+  Result<void> store(const std::string& secret, bool sync = true);
 
  private:
   SecretFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}

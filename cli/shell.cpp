@@ -15,7 +15,7 @@ std::string fish_quoted(std::string_view word) {
 }
 
 std::string dotenv_quoted(std::string_view word) {
-  if (!word.empty() && std::ranges::all_of(word, safe)) return std::string(word);
+  if (shell_quoted(word) == word) return std::string(word);
   std::string out = "\"";
   for (const char c : word) {
     if (c == '"' || c == '\\' || c == '$' || c == '`') out += '\\';

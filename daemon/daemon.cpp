@@ -315,7 +315,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
   control::Control control(control_options, registry);
 
   http::Limits control_limits;
-  control_limits.body_bytes = std::size_t{1} << 20;
+  control_limits.body_bytes = control::largest_body;
   http::Server gateway_server(contexts, {}, [&](http::Exchange& exchange) { return gateway.handle(exchange); });
   http::Server control_server({contexts.front()}, control_limits,
                               [&](http::Exchange& exchange) { return control.handle(exchange); });

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands/nouns.h"
+#include "cli/document/show.h"
 #include "cli/session.h"
 #include "cli/tree.h"
 #include "common/nearest.h"
@@ -35,10 +36,24 @@ Result<std::string> page_of(const std::vector<std::string>& words) {
               fmt::format("govctl help {}", words[0]));
 }
 
+// The documents' fields for people, their JSON Schema for programs.
+Result<Answer> schema(const std::vector<std::string>& words) {
+  const bool platform = words.size() > 1 && words[1] == "platform";
+  if (words.size() > 1 && !platform) {
+    return fail(Code::not_found,
+                fmt::format("there is no schema of '{}'; there is one of an org and of the platform",
+                            words[1].substr(0, 64)),
+                "govctl help schema platform");
+  }
+  return Answer{.json = document::json_schema(platform),
+                .text = platform ? document::outline(true) : *help_topic("schema")};
+}
+
 Action build(Arguments& a) {
   auto words = std::make_shared<std::vector<std::string>>();
-  a.rest("COMMAND|TOPIC", *words, "A command, or exit-codes, environment, output, paths, config");
+  a.rest("COMMAND|TOPIC", *words, "A command, or exit-codes, environment, output, paths, config, schema");
   return [words](Session&) -> Result<Answer> {
+    if (!words->empty() && words->front() == "schema") return schema(*words);
     auto page = page_of(*words);
     if (!page) return std::unexpected(page.error());
     return Answer{.json = {}, .text = std::move(*page)};
@@ -46,7 +61,8 @@ Action build(Arguments& a) {
 }
 
 constexpr std::array commands{Command{"", "Show help on a command or a topic",
-                                      "govctl help key create\ngovctl help exit-codes\ngovctl help paths",
+                                      "govctl help key create\ngovctl help exit-codes\ngovctl help paths\n"
+                                      "govctl help schema -o json",
                                       build}};
 
 }  // namespace

@@ -42,6 +42,11 @@ std::span<const Command> call_command();
 std::span<const Command> run_command();
 std::span<const Command> env_command();
 std::span<const Command> top_command();
+std::span<const Command> export_command();
+std::span<const Command> plan_command();
+std::span<const Command> diff_command();
+std::span<const Command> apply_command();
+std::span<const Command> explain_field_command();
 std::span<const Command> help_command();
 
 }  // namespace govctl::cli

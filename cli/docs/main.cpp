@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   const fs::path out = argv[3];
   std::ifstream frame(fs::path(argv[1]) / "cli/docs/govd.8.in");
   const std::string frame_text(std::istreambuf_iterator<char>(frame), {});
-  const std::string help = output_of(govctl::cli::shell_quoted(argv[2]) + " --help");
+  const std::string help = output_of(govctl::shell_quoted(argv[2]) + " --help");
   if (frame_text.empty() || help.empty()) {
     fmt::print(stderr, "govctl-docs: cli/docs/govd.8.in or {} --help says nothing\n", argv[2]);
     return 1;

@@ -6,6 +6,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 
 namespace govctl::control {
 namespace {
@@ -19,8 +20,8 @@ std::unexpected<Error> none(const OrgAt& at, std::string_view name) {
               "govctl alias list " + at.org().slug);
 }
 
-// The targets in order. A target is never an alias, so that a list cannot lead back to itself; whether it has a
-// price is seen at each call.
+}  // namespace
+
 Result<std::vector<domain::ModelTarget>> targets_of(const domain::PlatformConfig& platform,
                                                     std::string_view name, const api::Names& texts) {
   if (texts.empty() || texts.size() > domain::max_alias_targets) {
@@ -48,7 +49,30 @@ Result<std::vector<domain::ModelTarget>> targets_of(const domain::PlatformConfig
   return targets;
 }
 
-}  // namespace
+Result<domain::ModelAlias> put(Transaction& tx, const Author& author,
+                               const std::optional<domain::ModelAlias>& before, domain::ModelAlias row,
+                               const std::string& path) {
+  if (before && before->targets == row.targets) return *before;
+  if (before) {
+    row.version = before->version + 1;
+    row.created_at = before->created_at;
+  }
+  if (auto done = store::put_alias(tx, row); !done) return std::unexpected(done.error());
+  const Json is = api::encode(shown(row, path));
+  auto audit =
+      author.record("alias.set", subject_of(row, path), fmt::format("set the alias '{}' of {}", row.name, path),
+                    before ? changed(api::encode(shown(*before, path)), is) : made(is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<void> remove(Transaction& tx, const Author& author, const domain::ModelAlias& row,
+                    const std::string& path) {
+  if (auto done = store::delete_alias(tx, row.name); !done) return done;
+  return store::append_audit(tx, author.record("alias.delete", subject_of(row, path),
+                                               fmt::format("deleted the alias '{}' of {}", row.name, path),
+                                               removed(api::encode(shown(row, path)))));
+}
 
 Answer list_aliases(Request& request) {
   auto at = find_org(request, request.parameter(0));
@@ -88,18 +112,7 @@ Answer put_alias(Request& request) {
     if (auto ok = check_version(if_match, *before ? (*before)->version : 0, "alias"); !ok) {
       return std::unexpected(ok.error());
     }
-    if (*before && (*before)->targets == row.targets) return std::move(**before);
-    if (*before) {
-      row.version = (*before)->version + 1;
-      row.created_at = (*before)->created_at;
-    }
-    if (auto done = store::put_alias(tx, row); !done) return std::unexpected(done.error());
-    const Json is = api::encode(shown(row, slug));
-    auto audit = author.record("alias.set", subject_of(row, slug),
-                               fmt::format("set the alias '{}' of {}", row.name, slug),
-                               *before ? changed(api::encode(shown(**before, slug)), is) : made(is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return row;
+    return put(tx, author, *before, std::move(row), slug);
   };
   auto alias = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!alias) co_return std::unexpected(alias.error());
@@ -117,11 +130,7 @@ Answer delete_alias(Request& request) {
     if (!before) return std::unexpected(before.error());
     if (!*before) return none(at, name);
     if (auto ok = check_version(if_match, (*before)->version, "alias"); !ok) return std::unexpected(ok.error());
-    if (auto done = store::delete_alias(tx, name); !done) return std::unexpected(done.error());
-    auto audit = author.record("alias.delete", subject_of(**before, slug),
-                               fmt::format("deleted the alias '{}' of {}", name, slug),
-                               removed(api::encode(shown(**before, slug))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, **before, slug); !done) return std::unexpected(done.error());
     return std::move(**before);
   };
   auto alias = co_await at->tenant->change(std::move(work), request.dry_run);

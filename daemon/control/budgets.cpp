@@ -6,6 +6,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 #include "daemon/store/orgs.h"
 
 namespace govctl::control {
@@ -36,26 +37,13 @@ Result<void> check_limits(const std::optional<std::int64_t>& limit, const std::o
   return check_positive("limit", limit);
 }
 
-// Sets the limit, converting USD at the org's rate as it is now.
-Result<void> set_limit(store::Transaction& tx, const std::optional<std::int64_t>& limit,
-                       const std::optional<std::string>& limit_usd, domain::Budget& row) {
-  if (limit) {
-    row.limit = Credits::of(*limit);
-    row.limit_usd.clear();
-  }
-  if (!limit_usd) return {};
+// At the org's rate as it is now.
+Result<void> set_limit_now(store::Transaction& tx, const std::optional<std::int64_t>& limit,
+                           const std::optional<std::string>& limit_usd, domain::Budget& row) {
   auto org = store::find_org(tx.connection());
   if (!org) return std::unexpected(org.error());
   if (!*org) return fail(Code::not_found, "the org is gone");
-  auto converted = limit_in_credits(*limit_usd, (*org)->credits_per_usd);
-  if (!converted) return fail(Code::invalid, fmt::format("'limit_usd': {}", converted.error().message));
-  if (*converted < Credits::of(1)) {
-    return fail(Code::invalid, fmt::format("'limit_usd' is less than one credit at {} credits per USD",
-                                           (*org)->credits_per_usd));
-  }
-  row.limit = *converted;
-  row.limit_usd = *limit_usd;
-  return {};
+  return set_limit(limit, limit_usd, (*org)->credits_per_usd, row);
 }
 
 struct BudgetFound {
@@ -99,6 +87,58 @@ Result<domain::Budget> current(store::Transaction& tx, const BudgetId& id,
 
 }  // namespace
 
+Result<void> set_limit(const std::optional<std::int64_t>& limit, const std::optional<std::string>& limit_usd,
+                       std::int64_t credits_per_usd, domain::Budget& row) {
+  if (limit) {
+    row.limit = Credits::of(*limit);
+    row.limit_usd.clear();
+  }
+  if (!limit_usd) return {};
+  auto converted = limit_in_credits(*limit_usd, credits_per_usd);
+  if (!converted) return fail(Code::invalid, fmt::format("'limit_usd': {}", converted.error().message));
+  if (*converted < Credits::of(1)) {
+    return fail(Code::invalid,
+                fmt::format("'limit_usd' is less than one credit at {} credits per USD", credits_per_usd));
+  }
+  row.limit = *converted;
+  row.limit_usd = *limit_usd;
+  return {};
+}
+
+Result<void> make(Transaction& tx, const Author& author, const domain::Budget& row, const std::string& path) {
+  if (auto done = store::insert_budget(tx, row); !done) {
+    if (done.error().code == Code::conflict) return taken(tx, row, path);
+    return done;
+  }
+  return store::append_audit(
+      tx, author.record("budget.create", subject_of(row, path),
+                        fmt::format("made a {} budget on {}", domain::period_word(row.period), path),
+                        made(recorded(row, path))));
+}
+
+Result<domain::Budget> change(Transaction& tx, const Author& author, const domain::Budget& before,
+                              domain::Budget row, const std::string& path) {
+  const Json was = recorded(before, path);
+  const Json is = recorded(row, path);
+  if (was == is) return before;
+  row.version += 1;
+  row.updated_at = author.now;
+  if (auto done = store::update_budget(tx, row); !done) return std::unexpected(done.error());
+  auto audit = author.record("budget.update", subject_of(row, path),
+                             fmt::format("changed the {} budget on {}", domain::period_word(row.period), path),
+                             changed(was, is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<void> remove(Transaction& tx, const Author& author, const domain::Budget& row, const std::string& path) {
+  if (auto done = store::delete_budget(tx, row.id, author.now); !done) return done;
+  return store::append_audit(
+      tx, author.record("budget.delete", subject_of(row, path),
+                        fmt::format("deleted the {} budget on {}", domain::period_word(row.period), path),
+                        removed(recorded(row, path))));
+}
+
 Answer create_budget(Request& request) {
   auto body = request.decoded<api::BudgetCreate>();
   if (!body) co_return std::unexpected(body.error());
@@ -118,15 +158,8 @@ Answer create_budget(Request& request) {
   Work<domain::Budget> work = [row, path, limit = body->limit, limit_usd = body->limit_usd,
                                author =
                                    Author(request)](store::Transaction& tx) mutable -> Result<domain::Budget> {
-    if (auto done = set_limit(tx, limit, limit_usd, row); !done) return std::unexpected(done.error());
-    if (auto done = store::insert_budget(tx, row); !done) {
-      if (done.error().code == Code::conflict) return taken(tx, row, path);
-      return std::unexpected(done.error());
-    }
-    auto audit = author.record("budget.create", subject_of(row, path),
-                               fmt::format("made a {} budget on {}", domain::period_word(row.period), path),
-                               made(recorded(row, path)));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = set_limit_now(tx, limit, limit_usd, row); !done) return std::unexpected(done.error());
+    if (auto done = make(tx, author, row, path); !done) return std::unexpected(done.error());
     return row;
   };
   auto made_row = co_await at->tenant->change(std::move(work), request.dry_run);
@@ -176,20 +209,10 @@ Answer change_budget(Request& request) {
     auto before = current(tx, id, if_match);
     if (!before) return before;
     domain::Budget row = *before;
-    if (auto done = set_limit(tx, patch.limit, patch.limit_usd, row); !done)
+    if (auto done = set_limit_now(tx, patch.limit, patch.limit_usd, row); !done)
       return std::unexpected(done.error());
     if (patch.auto_disable) row.auto_disable = *patch.auto_disable;
-    const Json was = recorded(*before, path);
-    const Json is = recorded(row, path);
-    if (was == is) return before;
-    row.version += 1;
-    row.updated_at = author.now;
-    if (auto done = store::update_budget(tx, row); !done) return std::unexpected(done.error());
-    auto audit = author.record(
-        "budget.update", subject_of(row, path),
-        fmt::format("changed the {} budget on {}", domain::period_word(row.period), path), changed(was, is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return row;
+    return change(tx, author, *before, std::move(row), path);
   };
   auto row = co_await found->at.tenant->change(std::move(work), request.dry_run);
   if (!row) co_return std::unexpected(row.error());
@@ -203,12 +226,7 @@ Answer delete_budget(Request& request) {
                                if_match = request.if_match](store::Transaction& tx) -> Result<domain::Budget> {
     auto row = current(tx, id, if_match);
     if (!row) return row;
-    if (auto done = store::delete_budget(tx, id, author.now); !done) return std::unexpected(done.error());
-    auto audit =
-        author.record("budget.delete", subject_of(*row, path),
-                      fmt::format("deleted the {} budget on {}", domain::period_word(row->period), path),
-                      removed(recorded(*row, path)));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, *row, path); !done) return std::unexpected(done.error());
     return row;
   };
   auto row = co_await found->at.tenant->change(std::move(work), request.dry_run);

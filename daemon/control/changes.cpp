@@ -50,7 +50,9 @@ domain::AuditRecord Author::record(std::string event, Subject subject, std::stri
   audit.resource_id = std::move(subject.id);
   audit.resource_name = std::move(subject.name);
   audit.description = std::move(description);
-  if (!metadata.is_null()) audit.metadata = json_text(metadata);
+  Json told = metadata;
+  if (!set.empty()) told["set"] = set;
+  if (!told.is_null()) audit.metadata = json_text(told);
   audit.request_id = request;
   audit.correlation_id = correlation_id;
   audit.ip = address;

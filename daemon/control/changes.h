@@ -27,6 +27,7 @@ struct Author {
                                            const Json& metadata) const;
 
   std::string kind, actor, correlation_id, address, user_agent;
+  std::string set;  // of an apply: told with each of its changes; by it the set's own things are known
   RequestId request;
   Timestamp now;
 };

@@ -15,6 +15,9 @@ namespace govctl::control {
 
 namespace asio = boost::asio;
 
+// Of any route: an org or the price table as one document.
+constexpr std::size_t largest_body = std::size_t{16} << 20;
+
 struct ControlOptions {
   uid_t owner_uid = 0;  // the daemon's own: the local owner, with root
   bool system = false;  // a system daemon: members of `admin_gid` are local administrators

@@ -8,31 +8,13 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 
 namespace govctl::control {
 namespace {
 
 Subject subject_of(const domain::Credential& credential, const std::string& org) {
   return {"credential", credential.id.text(), org};
-}
-
-// Takes the text over and wipes it.
-Result<secrets::Secret> take_secret(std::string& text) {
-  secrets::Secret secret{std::string_view(text)};
-  explicit_bzero(text.data(), text.size());
-  text.clear();
-  const std::string_view plain = secret.reveal();
-  const bool visible = std::ranges::all_of(plain, [](char c) { return c > ' ' && c <= '~'; });
-  if (plain.empty() || plain.size() > 8192 || !visible) {
-    return fail(Code::invalid, "'secret' must be 1 to 8192 visible ASCII characters, no spaces or line ends");
-  }
-  return secret;
-}
-
-// The last 4 characters, where that tells little of the rest.
-std::string suffix_of(const secrets::Secret& secret) {
-  const std::string_view plain = secret.reveal();
-  return plain.size() >= 12 ? std::string(plain.substr(plain.size() - 4)) : std::string();
 }
 
 Result<void> seal_into(const tenant::Tenant& tenant, const secrets::Secret& secret, domain::Credential& row) {
@@ -70,6 +52,57 @@ Result<domain::Credential> current(store::Transaction& tx, const CredentialId& i
 
 }  // namespace
 
+Result<secrets::Secret> take_secret(std::string& text) {
+  secrets::Secret secret{std::string_view(text)};
+  explicit_bzero(text.data(), text.size());
+  text.clear();
+  const std::string_view plain = secret.reveal();
+  const bool visible = std::ranges::all_of(plain, [](char c) { return c > ' ' && c <= '~'; });
+  if (plain.empty() || plain.size() > 8192 || !visible) {
+    return fail(Code::invalid, "'secret' must be 1 to 8192 visible ASCII characters, no spaces or line ends");
+  }
+  return secret;
+}
+
+std::string suffix_of(const secrets::Secret& secret) {
+  const std::string_view plain = secret.reveal();
+  return plain.size() >= 12 ? std::string(plain.substr(plain.size() - 4)) : std::string();
+}
+
+Result<void> make(Transaction& tx, const Author& author, const domain::Credential& row,
+                  const std::string& path) {
+  if (auto done = store::insert_credential(tx, row); !done) return done;
+  return store::append_audit(tx,
+                             author.record("credential.create", subject_of(row, path),
+                                           fmt::format("stored a credential of {} for {}", path, row.provider),
+                                           made(api::encode(shown(row, path)))));
+}
+
+Result<domain::Credential> change(Transaction& tx, const Author& author, const domain::Credential& before,
+                                  domain::Credential row, bool resealed, const std::string& path) {
+  const Json was = api::encode(shown(before, path));
+  const Json is = api::encode(shown(row, path));
+  if (was == is && !resealed) return before;
+  row.version += 1;
+  row.updated_at = author.now;
+  if (auto done = store::update_credential(tx, row); !done) return std::unexpected(done.error());
+  Json metadata = changed(was, is);
+  if (resealed) metadata["secret"] = "replaced";
+  auto audit = author.record("credential.update", subject_of(row, path),
+                             fmt::format("changed a credential of {} for {}", path, row.provider), metadata);
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<void> remove(Transaction& tx, const Author& author, const domain::Credential& row,
+                    const std::string& path) {
+  if (auto done = store::delete_credential(tx, row.id, author.now); !done) return done;
+  return store::append_audit(tx,
+                             author.record("credential.delete", subject_of(row, path),
+                                           fmt::format("deleted a credential of {} for {}", path, row.provider),
+                                           removed(api::encode(shown(row, path)))));
+}
+
 Answer create_credential(Request& request) {
   auto at = find_org(request, request.parameter(0));
   if (!at) co_return std::unexpected(at.error());
@@ -94,11 +127,7 @@ Answer create_credential(Request& request) {
   if (auto done = seal_into(*at->tenant, *secret, row); !done) co_return std::unexpected(done.error());
   const std::string slug = at->org().slug;
   Work<bool> work = [row, slug, author = Author(request)](store::Transaction& tx) -> Result<bool> {
-    if (auto done = store::insert_credential(tx, row); !done) return std::unexpected(done.error());
-    auto audit = author.record("credential.create", subject_of(row, slug),
-                               fmt::format("stored a credential of {} for {}", slug, row.provider),
-                               made(api::encode(shown(row, slug))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = make(tx, author, row, slug); !done) return std::unexpected(done.error());
     return true;
   };
   auto done = co_await at->tenant->change(std::move(work), request.dry_run);
@@ -159,19 +188,7 @@ Answer change_credential(Request& request) {
       credential.sealed = resealed->sealed;
       credential.suffix = resealed->suffix;
     }
-    const Json was = api::encode(shown(*before, slug));
-    const Json is = api::encode(shown(credential, slug));
-    if (was == is && !resealed) return before;
-    credential.version += 1;
-    credential.updated_at = author.now;
-    if (auto done = store::update_credential(tx, credential); !done) return std::unexpected(done.error());
-    Json metadata = changed(was, is);
-    if (resealed) metadata["secret"] = "replaced";
-    auto audit =
-        author.record("credential.update", subject_of(credential, slug),
-                      fmt::format("changed a credential of {} for {}", slug, credential.provider), metadata);
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return credential;
+    return change(tx, author, *before, std::move(credential), resealed.has_value(), slug);
   };
   auto credential = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!credential) co_return std::unexpected(credential.error());
@@ -188,11 +205,7 @@ Answer delete_credential(Request& request) {
                                       store::Transaction& tx) -> Result<domain::Credential> {
     auto before = current(tx, id, if_match);
     if (!before) return before;
-    if (auto done = store::delete_credential(tx, id, author.now); !done) return std::unexpected(done.error());
-    auto audit = author.record("credential.delete", subject_of(*before, slug),
-                               fmt::format("deleted a credential of {} for {}", slug, before->provider),
-                               removed(api::encode(shown(*before, slug))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, *before, slug); !done) return std::unexpected(done.error());
     return before;
   };
   auto credential = co_await at->tenant->change(std::move(work), request.dry_run);

@@ -9,8 +9,6 @@
 namespace govctl::control {
 namespace {
 
-constexpr std::size_t body_limit = std::size_t{1} << 20;
-
 std::string lower(std::string_view text) {
   std::string made(text);
   std::ranges::transform(made, made.begin(),
@@ -143,7 +141,9 @@ Result<void> read_head(Request& request) {
 }
 
 asio::awaitable<Result<void>> read_body(Request& request) {
-  const Error too_large{Code::too_large, "the body is larger than 1 MiB", "", ""};
+  const std::size_t body_limit = request.route.largest_body;
+  const Error too_large{Code::too_large, fmt::format("the body is larger than {} MiB", body_limit >> 20), "",
+                        ""};
   const std::string_view announced = request.exchange.header("content-length");
   std::size_t length = 0;
   std::from_chars(announced.data(), announced.data() + announced.size(), length);

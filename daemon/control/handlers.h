@@ -57,6 +57,13 @@ Answer get_billing_group_balance(Request& request);
 Answer freeze(Request& request);
 Answer unfreeze(Request& request);
 
+// apply_org.cpp
+Answer get_org_document(Request& request);
+Answer apply_org(Request& request);
+// apply_platform.cpp
+Answer get_platform_document(Request& request);
+Answer apply_platform(Request& request);
+
 // units.cpp
 Answer create_workspace(Request& request);
 Answer list_workspaces(Request& request);

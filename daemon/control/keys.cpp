@@ -6,6 +6,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 #include "daemon/store/budgets.h"
 #include "daemon/store/policies.h"
 #include "daemon/store/units.h"
@@ -33,24 +34,6 @@ Json recorded(const domain::ApiKey& key, const std::string& agent, Timestamp now
   Json object = api::encode(shown(key, agent, now));
   for (const auto* derived : {"spent", "held"}) object.erase(derived);
   return object;
-}
-
-// "cpk_" and 32 random bytes: shown once, stored nowhere.
-std::string mint_key() {
-  secrets::Secret random(32);
-  secrets::random_bytes(random.bytes());
-  return "cpk_" + base64url(random.bytes());
-}
-
-domain::ApiKey row_of(const std::string& key, AgentId agent, const std::string& name, Timestamp now) {
-  domain::ApiKey row;
-  row.id = KeyId::mint(now.millis());
-  row.agent = agent;
-  row.name = name;
-  row.hash = domain::sha256(key);
-  row.suffix = key.substr(key.size() - suffix_size);
-  row.created_at = now;
-  return row;
 }
 
 Result<std::optional<Timestamp>> expiry_of(const api::KeyCreate& body, Timestamp now) {
@@ -121,6 +104,61 @@ std::unexpected<Error> name_taken(const std::string& name, const std::string& ag
 
 }  // namespace
 
+std::string mint_key() {
+  secrets::Secret random(32);
+  secrets::random_bytes(random.bytes());
+  return "cpk_" + base64url(random.bytes());
+}
+
+domain::ApiKey key_row(const std::string& key, AgentId agent, const std::string& name, Timestamp now) {
+  domain::ApiKey row;
+  row.id = KeyId::mint(now.millis());
+  row.agent = agent;
+  row.name = name;
+  row.hash = domain::sha256(key);
+  row.suffix = key.substr(key.size() - suffix_size);
+  row.created_at = now;
+  return row;
+}
+
+Result<void> make(Transaction& tx, const Author& author, const domain::ApiKey& row, const std::string& path) {
+  if (auto done = store::insert_key(tx, row); !done) {
+    if (done.error().code == Code::conflict) return name_taken(row.name, path);
+    return done;
+  }
+  return store::append_audit(tx, author.record("key.create", subject_of(row, path),
+                                               fmt::format("made key '{}' of agent {}", row.name, path),
+                                               made(recorded(row, path, author.now))));
+}
+
+Result<domain::ApiKey> change(Transaction& tx, const Author& author, const domain::ApiKey& before,
+                              domain::ApiKey row, const std::string& path) {
+  const Json was = recorded(before, path, author.now);
+  const Json is = recorded(row, path, author.now);
+  if (was == is) return before;
+  if (auto done = store::update_key(tx, row); !done) {
+    if (done.error().code == Code::conflict) return name_taken(row.name, path);
+    return std::unexpected(done.error());
+  }
+  auto audit = author.record("key.update", subject_of(row, path),
+                             fmt::format("changed key '{}' of agent {}", row.name, path), changed(was, is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<domain::ApiKey> revoke(Transaction& tx, const Author& author, domain::ApiKey row,
+                              const std::string& reason, const std::string& path) {
+  row.revoked_at = author.now;
+  row.revoke_reason = reason;
+  if (auto done = store::update_key(tx, row); !done) return std::unexpected(done.error());
+  Json metadata = Json::object();
+  if (!reason.empty()) metadata["reason"] = reason;
+  auto audit = author.record("key.revoke", subject_of(row, path),
+                             fmt::format("revoked key '{}' of agent {}", row.name, path), metadata);
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
 Answer create_key(Request& request) {
   auto agent = find_node(request, request.parameter(0), Level::agent);
   if (!agent) co_return std::unexpected(agent.error());
@@ -133,7 +171,7 @@ Answer create_key(Request& request) {
   if (!expires_at) co_return std::unexpected(expires_at.error());
 
   const std::string key = mint_key();
-  domain::ApiKey row = row_of(key, AgentId{agent->node->id}, body->name, request.now);
+  domain::ApiKey row = key_row(key, AgentId{agent->node->id}, body->name, request.now);
   row.limit = *limit;
   row.expires_at = *expires_at;
   const std::string path = agent->node->path;
@@ -141,18 +179,11 @@ Answer create_key(Request& request) {
     auto owner = store::find_agent(tx.connection(), row.agent);
     if (!owner) return std::unexpected(owner.error());
     if (!*owner) return fail(Code::not_found, fmt::format("{} was deleted in the meantime", path));
-    if (auto done = store::insert_key(tx, row); !done) return std::unexpected(done.error());
-    auto audit = author.record("key.create", subject_of(row, path),
-                               fmt::format("made key '{}' of agent {}", row.name, path),
-                               made(recorded(row, path, author.now)));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = make(tx, author, row, path); !done) return std::unexpected(done.error());
     return true;
   };
   auto done = co_await agent->tenant->change(std::move(work), request.dry_run);
-  if (!done) {
-    if (done.error().code == Code::conflict) co_return name_taken(row.name, path);
-    co_return std::unexpected(done.error());
-  }
+  if (!done) co_return std::unexpected(done.error());
   if (!request.dry_run) {
     auto indexed = co_await request.registry.index_key(row.hash, agent->tenant->id());
     if (!indexed) co_return std::unexpected(indexed.error());
@@ -240,17 +271,7 @@ Answer change_key(Request& request) {
       if (patch.limit.value) key.limit = Credits::of(*patch.limit.value);
     }
     if (patch.expires_at.present) key.expires_at = expires_at;
-    const Json was = recorded(*before, path, author.now);
-    const Json is = recorded(key, path, author.now);
-    if (was == is) return before;
-    if (auto done = store::update_key(tx, key); !done) {
-      if (done.error().code == Code::conflict) return name_taken(key.name, path);
-      return std::unexpected(done.error());
-    }
-    auto audit = author.record("key.update", subject_of(key, path),
-                               fmt::format("changed key '{}' of agent {}", key.name, path), changed(was, is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return key;
+    return change(tx, author, *before, std::move(key), path);
   };
   auto key = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!key) co_return std::unexpected(key.error());
@@ -273,15 +294,7 @@ Answer revoke_key(Request& request) {
       return fail(Code::conflict, fmt::format("the key was revoked at {}", rfc3339(*key->revoked_at)),
                   "govctl key list " + path);
     }
-    key->revoked_at = author.now;
-    key->revoke_reason = reason;
-    if (auto done = store::update_key(tx, *key); !done) return std::unexpected(done.error());
-    Json metadata = Json::object();
-    if (!reason.empty()) metadata["reason"] = reason;
-    auto audit = author.record("key.revoke", subject_of(*key, path),
-                               fmt::format("revoked key '{}' of agent {}", key->name, path), metadata);
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return key;
+    return revoke(tx, author, std::move(*key), reason, path);
   };
   auto key = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!key) co_return std::unexpected(key.error());
@@ -303,7 +316,7 @@ Answer rotate_key(Request& request) {
   }
   const std::string path = agent->node->path;
   const std::string secret = mint_key();
-  domain::ApiKey fresh = row_of(secret, AgentId{agent->node->id}, "", request.now);
+  domain::ApiKey fresh = key_row(secret, AgentId{agent->node->id}, "", request.now);
   Work<domain::ApiKey> work = [grace, fresh, id = KeyId{at->node->id}, path, author = Author(request)](
                                   store::Transaction& tx) mutable -> Result<domain::ApiKey> {
     auto old = current(tx, id);

@@ -7,6 +7,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 #include "daemon/store/budgets.h"
 #include "daemon/store/catalog.h"
 
@@ -50,24 +51,8 @@ Result<domain::Org> apply(store::Transaction& tx, const api::OrgPatch& patch,
   if (patch.description) org.description = *patch.description;
   if (patch.active) org.active = *patch.active;
   if (overdraft) org.overdraft = *overdraft;
-  if (patch.credits_per_usd && *patch.credits_per_usd != before.credits_per_usd) {
-    if (tx.head(domain::ChainTable::ledger).seq > 0) {
-      return fail(Code::conflict, "'credits_per_usd' is fixed: the org's ledger has entries",
-                  "govctl ledger statement " + org.slug);
-    }
-    org.credits_per_usd = *patch.credits_per_usd;
-    if (auto done = convert_budgets(tx, org.credits_per_usd, author.now); !done)
-      return std::unexpected(done.error());
-  }
-  const Json was = api::encode(shown(before));
-  const Json is = api::encode(shown(org));
-  if (was == is) return before;
-  org.version += 1;
-  org.updated_at = author.now;
-  if (auto done = store::update_org(tx, org); !done) return std::unexpected(done.error());
-  auto audit = author.record("org.update", subject_of(org), "changed org " + org.slug, changed(was, is));
-  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-  return org;
+  if (patch.credits_per_usd) org.credits_per_usd = *patch.credits_per_usd;
+  return change(tx, author, before, std::move(org));
 }
 
 // The deleted org that the route names; of several with one slug the last.
@@ -90,6 +75,26 @@ asio::awaitable<Result<store::CatalogOrg>> find_deleted(Request& request) {
 }
 
 }  // namespace
+
+Result<domain::Org> change(Transaction& tx, const Author& author, const domain::Org& before, domain::Org row) {
+  if (row.credits_per_usd != before.credits_per_usd) {
+    if (tx.head(domain::ChainTable::ledger).seq > 0) {
+      return fail(Code::conflict, "'credits_per_usd' is fixed: the org's ledger has entries",
+                  "govctl ledger statement " + row.slug);
+    }
+    if (auto done = convert_budgets(tx, row.credits_per_usd, author.now); !done)
+      return std::unexpected(done.error());
+  }
+  const Json was = api::encode(shown(before));
+  const Json is = api::encode(shown(row));
+  if (was == is) return before;
+  row.version += 1;
+  row.updated_at = author.now;
+  if (auto done = store::update_org(tx, row); !done) return std::unexpected(done.error());
+  auto audit = author.record("org.update", subject_of(row), "changed org " + row.slug, changed(was, is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
 
 Answer make_org(Request& request, NewOrg wanted, domain::Org& org) {
   if (auto ok = check_name("name", wanted.name); !ok) co_return std::unexpected(ok.error());

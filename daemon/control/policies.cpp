@@ -7,6 +7,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 
 namespace govctl::control {
 namespace {
@@ -26,23 +27,6 @@ Result<void> check_list(std::string_view field, const std::optional<domain::Glob
     }
   }
   return {};
-}
-
-// The row as it would be stored.
-Result<void> check(const domain::Policy& row) {
-  return all_of({check_name("name", row.name), check_list("allow_models", row.allow_models, true),
-                 check_list("deny_models", row.deny_models, true), check_list("providers", row.providers, true),
-                 check_list("costly", row.costly, false),
-                 check_positive("max_input_tokens", row.max_input_tokens),
-                 check_positive("max_output_tokens", row.max_output_tokens), check_positive("rpm", row.rpm),
-                 check_positive("tpm", row.tpm), check_positive("parallel", row.parallel)});
-}
-
-Result<std::optional<bool>> parse_reserve(const std::optional<std::string>& word) {
-  if (!word) return std::nullopt;
-  if (*word == "worst-case") return false;
-  if (*word == "estimate") return true;
-  return fail(Code::invalid, "'reserve' must be worst-case or estimate");
 }
 
 template <class T>
@@ -130,6 +114,55 @@ api::EffectivePolicy effective_of(const NodeAt& at) {
 
 }  // namespace
 
+Result<void> check_row(const domain::Policy& row) {
+  return all_of({check_name("name", row.name), check_list("allow_models", row.allow_models, true),
+                 check_list("deny_models", row.deny_models, true), check_list("providers", row.providers, true),
+                 check_list("costly", row.costly, false),
+                 check_positive("max_input_tokens", row.max_input_tokens),
+                 check_positive("max_output_tokens", row.max_output_tokens), check_positive("rpm", row.rpm),
+                 check_positive("tpm", row.tpm), check_positive("parallel", row.parallel)});
+}
+
+Result<std::optional<bool>> parse_reserve(const std::optional<std::string>& word) {
+  if (!word) return std::nullopt;
+  if (*word == "worst-case") return false;
+  if (*word == "estimate") return true;
+  return fail(Code::invalid, "'reserve' must be worst-case or estimate");
+}
+Result<void> make(Transaction& tx, const Author& author, const domain::Policy& row, const std::string& path) {
+  if (auto done = store::insert_policy(tx, row); !done) {
+    if (done.error().code == Code::conflict) return taken(tx, row, path);
+    return done;
+  }
+  return store::append_audit(tx, author.record("policy.create", subject_of(row, path),
+                                               fmt::format("made policy '{}' on {}", row.name, path),
+                                               made(api::encode(shown(row, path)))));
+}
+
+Result<domain::Policy> change(Transaction& tx, const Author& author, const domain::Policy& before,
+                              domain::Policy row, const std::string& path) {
+  const Json was = api::encode(shown(before, path));
+  const Json is = api::encode(shown(row, path));
+  if (was == is) return before;
+  row.version += 1;
+  row.updated_at = author.now;
+  if (auto done = store::update_policy(tx, row); !done) {
+    if (done.error().code == Code::conflict) return taken(tx, row, path);
+    return std::unexpected(done.error());
+  }
+  auto audit = author.record("policy.update", subject_of(row, path),
+                             fmt::format("changed policy '{}' on {}", row.name, path), changed(was, is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<void> remove(Transaction& tx, const Author& author, const domain::Policy& row, const std::string& path) {
+  if (auto done = store::delete_policy(tx, row.id, author.now); !done) return done;
+  return store::append_audit(tx, author.record("policy.delete", subject_of(row, path),
+                                               fmt::format("deleted policy '{}' on {}", row.name, path),
+                                               removed(api::encode(shown(row, path)))));
+}
+
 Answer create_policy(Request& request) {
   auto body = request.decoded<api::PolicyCreate>();
   if (!body) co_return std::unexpected(body.error());
@@ -154,17 +187,10 @@ Answer create_policy(Request& request) {
   row.clamp = body->clamp;
   row.estimate = *estimate;
   row.created_at = row.updated_at = request.now;
-  if (auto ok = check(row); !ok) co_return std::unexpected(ok.error());
+  if (auto ok = check_row(row); !ok) co_return std::unexpected(ok.error());
   const std::string path = at->node->path;
   Work<bool> work = [row, path, author = Author(request)](store::Transaction& tx) -> Result<bool> {
-    if (auto done = store::insert_policy(tx, row); !done) {
-      if (done.error().code == Code::conflict) return taken(tx, row, path);
-      return std::unexpected(done.error());
-    }
-    auto audit = author.record("policy.create", subject_of(row, path),
-                               fmt::format("made policy '{}' on {}", row.name, path),
-                               made(api::encode(shown(row, path))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = make(tx, author, row, path); !done) return std::unexpected(done.error());
     return true;
   };
   auto done = co_await at->tenant->change(std::move(work), request.dry_run);
@@ -226,20 +252,8 @@ Answer change_policy(Request& request) {
     apply(patch.parallel, row.parallel);
     apply(patch.clamp, row.clamp);
     if (patch.reserve.present) row.estimate = estimate;
-    if (auto ok = check(row); !ok) return std::unexpected(ok.error());
-    const Json was = api::encode(shown(*before, path));
-    const Json is = api::encode(shown(row, path));
-    if (was == is) return before;
-    row.version += 1;
-    row.updated_at = author.now;
-    if (auto done = store::update_policy(tx, row); !done) {
-      if (done.error().code == Code::conflict) return taken(tx, row, path);
-      return std::unexpected(done.error());
-    }
-    auto audit = author.record("policy.update", subject_of(row, path),
-                               fmt::format("changed policy '{}' on {}", row.name, path), changed(was, is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return row;
+    if (auto ok = check_row(row); !ok) return std::unexpected(ok.error());
+    return change(tx, author, *before, std::move(row), path);
   };
   auto row = co_await found->at.tenant->change(std::move(work), request.dry_run);
   if (!row) co_return std::unexpected(row.error());
@@ -253,11 +267,7 @@ Answer delete_policy(Request& request) {
                                if_match = request.if_match](store::Transaction& tx) -> Result<domain::Policy> {
     auto row = current(tx, id, if_match);
     if (!row) return row;
-    if (auto done = store::delete_policy(tx, id, author.now); !done) return std::unexpected(done.error());
-    auto audit = author.record("policy.delete", subject_of(*row, path),
-                               fmt::format("deleted policy '{}' on {}", row->name, path),
-                               removed(api::encode(shown(*row, path))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, *row, path); !done) return std::unexpected(done.error());
     return row;
   };
   auto row = co_await found->at.tenant->change(std::move(work), request.dry_run);

@@ -6,6 +6,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/price_rows.h"
+#include "daemon/control/writes.h"
 #include "daemon/store/catalog.h"
 
 namespace govctl::control {
@@ -48,6 +49,30 @@ Result<std::vector<domain::KindPrice>> prices_of(const api::PricingPut& body) {
 }
 
 }  // namespace
+
+Result<domain::ModelPrice> put(Transaction& tx, const Author& author,
+                               const std::optional<domain::ModelPrice>& before, domain::ModelPrice row) {
+  auto version = next_version(tx, row, before);
+  if (!version) return std::unexpected(version.error());
+  row.version = *version;
+  if (auto done = store::put_model(tx, row); !done) return std::unexpected(done.error());
+  const Json is = api::encode(shown(row));
+  auto audit =
+      author.record("pricing.set", subject_of(row),
+                    fmt::format("set the price of {} of {}, version {}", row.model, row.provider, row.version),
+                    before ? changed(api::encode(shown(*before)), is) : made(is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<void> remove(Transaction& tx, const Author& author, const domain::ModelPrice& row) {
+  if (auto done = store::delete_model(tx, row.provider, row.model); !done) return done;
+  if (auto kept = keep_version(tx, row); !kept) return kept;
+  return store::append_audit(
+      tx, author.record("pricing.delete", subject_of(row),
+                        fmt::format("deleted the price of {} of {}", row.model, row.provider),
+                        removed(api::encode(shown(row)))));
+}
 
 Answer list_pricing(Request& request) {
   const auto provider = request.asked("provider");
@@ -108,17 +133,7 @@ Answer put_pricing(Request& request) {
       if (!row.context_window) row.context_window = (*before)->context_window;
       if (!row.max_output_tokens) row.max_output_tokens = (*before)->max_output_tokens;
     }
-    auto version = next_version(tx, row, *before);
-    if (!version) return std::unexpected(version.error());
-    row.version = *version;
-    if (auto done = store::put_model(tx, row); !done) return std::unexpected(done.error());
-    const Json is = api::encode(shown(row));
-    auto audit = author.record(
-        "pricing.set", subject_of(row),
-        fmt::format("set the price of {} of {}, version {}", row.model, row.provider, row.version),
-        *before ? changed(api::encode(shown(**before)), is) : made(is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return row;
+    return put(tx, author, *before, std::move(row));
   };
   auto model = co_await request.registry.change(std::move(work), request.dry_run);
   if (!model) co_return std::unexpected(model.error());
@@ -133,13 +148,7 @@ Answer delete_pricing(Request& request) {
     if (!before) return std::unexpected(before.error());
     if (!*before) return none(provider, model);
     if (auto ok = check_version(if_match, (*before)->version, "price"); !ok) return std::unexpected(ok.error());
-    if (auto done = store::delete_model(tx, provider, model); !done) return std::unexpected(done.error());
-    auto kept = keep_version(tx, **before);
-    if (!kept) return std::unexpected(kept.error());
-    auto audit = author.record("pricing.delete", subject_of(**before),
-                               fmt::format("deleted the price of {} of {}", model, provider),
-                               removed(api::encode(shown(**before))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, **before); !done) return std::unexpected(done.error());
     return std::move(**before);
   };
   auto model = co_await request.registry.change(std::move(work), request.dry_run);

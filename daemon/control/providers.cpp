@@ -6,6 +6,7 @@
 #include "daemon/control/handlers.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
+#include "daemon/control/writes.h"
 #include "daemon/http/client.h"
 #include "daemon/store/catalog.h"
 
@@ -20,42 +21,6 @@ Subject subject_of(const domain::Provider& provider) { return {"provider", provi
 Result<void> check_timeout(std::string_view field, std::int64_t ms) {
   if (ms >= 1 && ms <= day_ms) return {};
   return fail(Code::invalid, fmt::format("'{}' must be from 1 to {} milliseconds", field, day_ms));
-}
-
-// The row as it would be stored.
-Result<void> check(const domain::Provider& row) {
-  if (std::ranges::find(api::provider_kinds, row.kind) == api::provider_kinds.end()) {
-    return fail(Code::invalid,
-                fmt::format("'kind' must be one of {} (openai is any API compatible with OpenAI's)",
-                            fmt::join(api::provider_kinds, ", ")));
-  }
-  if (row.kind == "mock") {
-    if (row.base_url != "mock:") return fail(Code::invalid, "the base_url of a mock provider is \"mock:\"");
-  } else if (auto upstream = http::Upstream::parse(row.base_url, row.allow_private); !upstream) {
-    return std::unexpected(upstream.error());
-  }
-  if (row.max_tokens_field != "max_tokens" && row.max_tokens_field != "max_completion_tokens") {
-    return fail(Code::invalid, "'max_tokens_field' must be max_tokens or max_completion_tokens");
-  }
-  if (!row.ca_file.empty() && !row.ca_file.starts_with('/')) {
-    return fail(Code::invalid, "'ca_file' must be an absolute path");
-  }
-  if (row.max_parallel < 0 || row.max_parallel > most_parallel) {
-    return fail(Code::invalid,
-                fmt::format("'max_parallel' must be from 1 to {}, or 0 for no limit", most_parallel));
-  }
-  if (!row.proxy.empty()) {
-    if (auto proxy = http::parse_proxy(row.proxy); !proxy) return std::unexpected(proxy.error());
-  }
-  if (row.proxy.empty() && !row.no_proxy.empty()) {
-    return fail(Code::invalid, "'no_proxy' is for a row that has a 'proxy'");
-  }
-  return all_of({check_text("proxy", row.proxy, 300), check_text("no_proxy", row.no_proxy, 1000),
-                 check_text("base_url", row.base_url, 500), check_text("ca_file", row.ca_file, 1000),
-                 check_text("api_version", row.api_version, 100),
-                 check_timeout("connect_timeout_ms", row.connect_timeout_ms),
-                 check_timeout("first_byte_timeout_ms", row.first_byte_timeout_ms),
-                 check_timeout("idle_timeout_ms", row.idle_timeout_ms)});
 }
 
 // With what its circuit is now, which is no part of the row.
@@ -99,7 +64,44 @@ void apply(const api::ProviderPatch& patch, domain::Provider& row) {
   if (patch.idle_timeout_ms) row.idle_timeout_ms = *patch.idle_timeout_ms;
 }
 
-domain::Provider row_of(const api::ProviderCreate& body) {
+}  // namespace
+
+Result<void> check_row(const domain::Provider& row) {
+  if (std::ranges::find(api::provider_kinds, row.kind) == api::provider_kinds.end()) {
+    return fail(Code::invalid,
+                fmt::format("'kind' must be one of {} (openai is any API compatible with OpenAI's)",
+                            fmt::join(api::provider_kinds, ", ")));
+  }
+  if (row.kind == "mock") {
+    if (row.base_url != "mock:") return fail(Code::invalid, "the base_url of a mock provider is \"mock:\"");
+  } else if (auto upstream = http::Upstream::parse(row.base_url, row.allow_private); !upstream) {
+    return std::unexpected(upstream.error());
+  }
+  if (row.max_tokens_field != "max_tokens" && row.max_tokens_field != "max_completion_tokens") {
+    return fail(Code::invalid, "'max_tokens_field' must be max_tokens or max_completion_tokens");
+  }
+  if (!row.ca_file.empty() && !row.ca_file.starts_with('/')) {
+    return fail(Code::invalid, "'ca_file' must be an absolute path");
+  }
+  if (row.max_parallel < 0 || row.max_parallel > most_parallel) {
+    return fail(Code::invalid,
+                fmt::format("'max_parallel' must be from 1 to {}, or 0 for no limit", most_parallel));
+  }
+  if (!row.proxy.empty()) {
+    if (auto proxy = http::parse_proxy(row.proxy); !proxy) return std::unexpected(proxy.error());
+  }
+  if (row.proxy.empty() && !row.no_proxy.empty()) {
+    return fail(Code::invalid, "'no_proxy' is for a row that has a 'proxy'");
+  }
+  return all_of({check_text("proxy", row.proxy, 300), check_text("no_proxy", row.no_proxy, 1000),
+                 check_text("base_url", row.base_url, 500), check_text("ca_file", row.ca_file, 1000),
+                 check_text("api_version", row.api_version, 100),
+                 check_timeout("connect_timeout_ms", row.connect_timeout_ms),
+                 check_timeout("first_byte_timeout_ms", row.first_byte_timeout_ms),
+                 check_timeout("idle_timeout_ms", row.idle_timeout_ms)});
+}
+
+domain::Provider provider_row(const api::ProviderCreate& body) {
   domain::Provider row;
   row.name = body.name;
   row.kind = body.kind;
@@ -120,19 +122,51 @@ domain::Provider row_of(const api::ProviderCreate& body) {
   return row;
 }
 
-}  // namespace
+Result<void> make(Transaction& tx, const Author& author, const domain::Provider& row) {
+  if (auto done = store::insert_provider(tx, row, author.now); !done) return done;
+  return store::append_audit(tx, author.record("provider.create", subject_of(row), "added provider " + row.name,
+                                               made(api::encode(shown(row)))));
+}
+
+Result<domain::Provider> change(Transaction& tx, const Author& author, const domain::Provider& before,
+                                domain::Provider row) {
+  const Json was = api::encode(shown(before));
+  const Json is = api::encode(shown(row));
+  if (was == is) return before;
+  row.version += 1;
+  if (auto done = store::update_provider(tx, row, author.now); !done) return std::unexpected(done.error());
+  auto audit =
+      author.record("provider.update", subject_of(row), "changed provider " + row.name, changed(was, is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+Result<void> remove(Transaction& tx, const Author& author, const domain::Provider& row) {
+  if (row.shipped) {
+    return fail(Code::conflict,
+                fmt::format("provider '{}' came with the program; it can be changed, not deleted", row.name),
+                "govctl provider list");
+  }
+  auto platform = store::load_platform(tx.connection());
+  if (!platform) return std::unexpected(platform.error());
+  if (std::ranges::find(platform->models, row.name, &domain::ModelPrice::provider) != platform->models.end()) {
+    return fail(Code::conflict, fmt::format("provider '{}' has prices; delete them first", row.name),
+                "govctl pricing list");
+  }
+  if (auto done = store::delete_provider(tx, row.name); !done) return done;
+  return store::append_audit(tx,
+                             author.record("provider.delete", subject_of(row), "deleted provider " + row.name,
+                                           removed(api::encode(shown(row)))));
+}
 
 Answer create_provider(Request& request) {
   auto body = request.decoded<api::ProviderCreate>();
   if (!body) co_return std::unexpected(body.error());
   if (auto ok = check_slug(body->name); !ok) co_return std::unexpected(ok.error());
-  const domain::Provider row = row_of(*body);
-  if (auto ok = check(row); !ok) co_return std::unexpected(ok.error());
+  const domain::Provider row = provider_row(*body);
+  if (auto ok = check_row(row); !ok) co_return std::unexpected(ok.error());
   Work<bool> work = [row, author = Author(request)](store::Transaction& tx) -> Result<bool> {
-    if (auto done = store::insert_provider(tx, row, author.now); !done) return std::unexpected(done.error());
-    auto audit = author.record("provider.create", subject_of(row), "added provider " + row.name,
-                               made(api::encode(shown(row))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = make(tx, author, row); !done) return std::unexpected(done.error());
     return true;
   };
   auto done = co_await request.registry.change(std::move(work), request.dry_run);
@@ -172,16 +206,8 @@ Answer change_provider(Request& request) {
     if (!before) return before;
     domain::Provider row = *before;
     apply(patch, row);
-    if (auto ok = check(row); !ok) return std::unexpected(ok.error());
-    const Json was = api::encode(shown(*before));
-    const Json is = api::encode(shown(row));
-    if (was == is) return before;
-    row.version += 1;
-    if (auto done = store::update_provider(tx, row, author.now); !done) return std::unexpected(done.error());
-    auto audit =
-        author.record("provider.update", subject_of(row), "changed provider " + row.name, changed(was, is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return row;
+    if (auto ok = check_row(row); !ok) return std::unexpected(ok.error());
+    return change(tx, author, *before, std::move(row));
   };
   auto row = co_await request.registry.change(std::move(work), request.dry_run);
   if (!row) co_return std::unexpected(row.error());
@@ -194,21 +220,7 @@ Answer delete_provider(Request& request) {
                                      request.if_match](store::Transaction& tx) -> Result<domain::Provider> {
     auto row = current(tx, name, if_match);
     if (!row) return row;
-    if (row->shipped) {
-      return fail(Code::conflict,
-                  fmt::format("provider '{}' came with the program; it can be changed, not deleted", name),
-                  "govctl provider list");
-    }
-    auto platform = store::load_platform(tx.connection());
-    if (!platform) return std::unexpected(platform.error());
-    if (std::ranges::find(platform->models, name, &domain::ModelPrice::provider) != platform->models.end()) {
-      return fail(Code::conflict, fmt::format("provider '{}' has prices; delete them first", name),
-                  "govctl pricing list");
-    }
-    if (auto done = store::delete_provider(tx, name); !done) return std::unexpected(done.error());
-    auto audit = author.record("provider.delete", subject_of(*row), "deleted provider " + name,
-                               removed(api::encode(shown(*row))));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, *row); !done) return std::unexpected(done.error());
     return row;
   };
   auto row = co_await request.registry.change(std::move(work), request.dry_run);

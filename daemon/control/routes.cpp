@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/api/apply.h"
 #include "common/api/explain.h"
 #include "common/api/keys.h"
 #include "common/api/ledger.h"
@@ -81,6 +82,18 @@ constexpr std::array table{
           of<api::BillingGroup>},
     Route{"GET", "/groups/{id}/balance", Needs(ledger_read), get_billing_group_balance,
           "Balance and what is reserved", nullptr, of<api::Balance>},
+
+    // --- an org and the platform as one document ---
+    Route{"GET", "/orgs/{org}/document", Needs(orgs_read), get_org_document, "All that is declared of an org",
+          nullptr, of<api::OrgDocument>},
+    Route{"POST", "/orgs/{org}/apply", Needs(orgs_write), apply_org,
+          "Make an org what a document says, whole or not at all; dry_run tells what would be done",
+          of<api::OrgApply>, of<api::Applied>, 200, Shape::object, Names{}, largest_body},
+    Route{"GET", "/platform/document", Needs(providers_read), get_platform_document,
+          "Providers and prices as one document", nullptr, of<api::PlatformDocument>},
+    Route{"POST", "/platform/apply", Needs(providers_write), apply_platform,
+          "Make providers and prices what a document says, whole or not at all", of<api::PlatformApply>,
+          of<api::Applied>, 200, Shape::object, Names{}, largest_body},
 
     // --- workspaces, agent groups, agents ---
     Route{"POST", "/orgs/{org}/workspaces", Needs(agents_write), create_workspace, "Make a workspace",

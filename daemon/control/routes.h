@@ -37,6 +37,7 @@ struct Route {
   int status = 200;
   Shape shape = Shape::object;
   Names query{};
+  std::size_t largest_body = std::size_t{1} << 20;
 
   [[nodiscard]] constexpr bool writes() const { return method != "GET"; }
   // What the query may hold, with what its shape adds.

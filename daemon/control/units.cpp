@@ -6,6 +6,7 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/present.h"
 #include "daemon/control/resolve.h"
+#include "daemon/control/writes.h"
 
 namespace govctl::control {
 namespace {
@@ -22,8 +23,9 @@ struct Workspaces {
   static constexpr auto find = store::find_workspace;
   static constexpr auto update = store::update_workspace;
   static constexpr auto remove = store::delete_workspace;
-  static Result<void> insert(store::Transaction& tx, const Uuid& above, Row& row) {
-    return store::insert_workspace(tx, OrgId{above}, row);
+  static Result<void> hang(store::Transaction& /*tx*/, const Uuid& /*org*/, Row& /*row*/) { return {}; }
+  static Result<void> insert(store::Transaction& tx, const Row& row) {
+    return store::insert_workspace(tx, tx.org(), row);
   }
   static const Row& row(const tenant::Snapshot& snapshot, const tenant::Node& node) {
     return snapshot.workspace(node);
@@ -42,12 +44,13 @@ struct AgentGroups {
   static constexpr auto find = store::find_group;
   static constexpr auto update = store::update_group;
   static constexpr auto remove = store::delete_group;
-  static Result<void> insert(store::Transaction& tx, const Uuid& above, Row& row) {
+  static constexpr auto insert = store::insert_group;
+  static Result<void> hang(store::Transaction& tx, const Uuid& above, Row& row) {
     row.workspace = WorkspaceId{above};
     auto parent_row = store::find_workspace(tx.connection(), row.workspace);
     if (!parent_row) return std::unexpected(parent_row.error());
     if (!*parent_row) return fail(Code::not_found, "the workspace was deleted in the meantime");
-    return store::insert_group(tx, row);
+    return {};
   }
   static const Row& row(const tenant::Snapshot& snapshot, const tenant::Node& node) {
     return snapshot.group(node);
@@ -66,12 +69,13 @@ struct Agents {
   static constexpr auto find = store::find_agent;
   static constexpr auto update = store::update_agent;
   static constexpr auto remove = store::delete_agent;
-  static Result<void> insert(store::Transaction& tx, const Uuid& above, Row& row) {
+  static constexpr auto insert = store::insert_agent;
+  static Result<void> hang(store::Transaction& tx, const Uuid& above, Row& row) {
     row.group = AgentGroupId{above};
     auto parent_row = store::find_group(tx.connection(), row.group);
     if (!parent_row) return std::unexpected(parent_row.error());
     if (!*parent_row) return fail(Code::not_found, "the agent group was deleted in the meantime");
-    return store::insert_agent(tx, row);
+    return {};
   }
   static const Row& row(const tenant::Snapshot& snapshot, const tenant::Node& node) {
     return snapshot.agent(node);
@@ -92,6 +96,93 @@ template <class Kind>
 Subject subject_of(const typename Kind::Row& row, const std::string& path) {
   return {std::string(Kind::type), row.id.text(), path};
 }
+
+template <class Kind>
+Result<void> make_unit(Transaction& tx, const Author& author, const typename Kind::Row& row,
+                       const std::string& path) {
+  if (auto done = Kind::insert(tx, row); !done) {
+    if (done.error().code != Code::conflict) return done;
+    return fail(Code::conflict, fmt::format("there is {} '{}' already", level_phrase(Kind::level), path),
+                std::string(Kind::command) + path);
+  }
+  const Json after = api::encode(recorded(row, path));
+  return store::append_audit(
+      tx, author.record(std::string(Kind::type) + ".create", subject_of<Kind>(row, path),
+                        fmt::format("made {} {}", level_noun(Kind::level), path), made(after)));
+}
+
+template <class Kind>
+Result<typename Kind::Row> change_row(Transaction& tx, const Author& author, const typename Kind::Row& before,
+                                      typename Kind::Row row, const std::string& path) {
+  const Json was = api::encode(recorded(before, path));
+  const Json is = api::encode(recorded(row, path));
+  if (was == is) return before;
+  row.version += 1;
+  row.updated_at = author.now;
+  if (auto done = Kind::update(tx, row); !done) return std::unexpected(done.error());
+  auto audit = author.record(std::string(Kind::type) + ".update", subject_of<Kind>(row, path),
+                             fmt::format("changed {} {}", level_noun(Kind::level), path), changed(was, is));
+  if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+  return row;
+}
+
+template <class Kind>
+Result<void> remove_unit(Transaction& tx, const Author& author, const typename Kind::Row& row,
+                         const std::string& path) {
+  auto gone = Kind::remove(tx, row.id, "deleted with " + path, author.now);
+  if (!gone) return std::unexpected(gone.error());
+  Json metadata = removed(api::encode(recorded(row, path)));
+  metadata["below"] = Json{{"agent_groups", gone->groups},
+                           {"agents", gone->agents},
+                           {"keys_revoked", gone->keys},
+                           {"policies", gone->policies},
+                           {"budgets", gone->budgets}};
+  return store::append_audit(
+      tx,
+      author.record(std::string(Kind::type) + ".delete", subject_of<Kind>(row, path),
+                    fmt::format("deleted {} {} and all below it", level_noun(Kind::level), path), metadata));
+}
+
+}  // namespace
+
+Result<void> make(Transaction& tx, const Author& author, const domain::Workspace& row,
+                  const std::string& path) {
+  return make_unit<Workspaces>(tx, author, row, path);
+}
+Result<domain::Workspace> change(Transaction& tx, const Author& author, const domain::Workspace& before,
+                                 domain::Workspace row, const std::string& path) {
+  return change_row<Workspaces>(tx, author, before, std::move(row), path);
+}
+Result<void> remove(Transaction& tx, const Author& author, const domain::Workspace& row,
+                    const std::string& path) {
+  return remove_unit<Workspaces>(tx, author, row, path);
+}
+
+Result<void> make(Transaction& tx, const Author& author, const domain::AgentGroup& row,
+                  const std::string& path) {
+  return make_unit<AgentGroups>(tx, author, row, path);
+}
+Result<domain::AgentGroup> change(Transaction& tx, const Author& author, const domain::AgentGroup& before,
+                                  domain::AgentGroup row, const std::string& path) {
+  return change_row<AgentGroups>(tx, author, before, std::move(row), path);
+}
+Result<void> remove(Transaction& tx, const Author& author, const domain::AgentGroup& row,
+                    const std::string& path) {
+  return remove_unit<AgentGroups>(tx, author, row, path);
+}
+
+Result<void> make(Transaction& tx, const Author& author, const domain::Agent& row, const std::string& path) {
+  return make_unit<Agents>(tx, author, row, path);
+}
+Result<domain::Agent> change(Transaction& tx, const Author& author, const domain::Agent& before,
+                             domain::Agent row, const std::string& path) {
+  return change_row<Agents>(tx, author, before, std::move(row), path);
+}
+Result<void> remove(Transaction& tx, const Author& author, const domain::Agent& row, const std::string& path) {
+  return remove_unit<Agents>(tx, author, row, path);
+}
+
+namespace {
 
 // What of a patch is `active`: a switch on units, a status on agents.
 Result<std::optional<bool>> wanted_active(const api::UnitPatch& patch) { return patch.active; }
@@ -123,19 +214,12 @@ Answer create_unit(Request& request) {
   const std::string path = above->node->path + "/" + row.slug;
   Work<typename Kind::Row> work = [row, path, parent = above->node->id, author = Author(request)](
                                       store::Transaction& tx) mutable -> Result<typename Kind::Row> {
-    if (auto done = Kind::insert(tx, parent, row); !done) return std::unexpected(done.error());
-    const Json after = api::encode(recorded(row, path));
-    auto audit = author.record(std::string(Kind::type) + ".create", subject_of<Kind>(row, path),
-                               fmt::format("made {} {}", level_noun(Kind::level), path), made(after));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = Kind::hang(tx, parent, row); !done) return std::unexpected(done.error());
+    if (auto done = make(tx, author, row, path); !done) return std::unexpected(done.error());
     return row;
   };
   auto done = co_await above->tenant->change(std::move(work), request.dry_run);
-  if (!done) {
-    if (done.error().code != Code::conflict) co_return std::unexpected(done.error());
-    co_return fail(Code::conflict, fmt::format("there is {} '{}' already", level_phrase(Kind::level), path),
-                   std::string(Kind::command) + path);
-  }
+  if (!done) co_return std::unexpected(done.error());
   co_return created(Kind::show(*done, path, *above->tenant));
 }
 
@@ -192,16 +276,7 @@ Answer change_unit(Request& request) {
     if (patch.name) row.name = *patch.name;
     if (patch.description) row.description = *patch.description;
     if (active) row.active = *active;
-    const Json was = api::encode(recorded(before, path));
-    const Json is = api::encode(recorded(row, path));
-    if (was == is) return before;
-    row.version += 1;
-    row.updated_at = author.now;
-    if (auto done = Kind::update(tx, row); !done) return std::unexpected(done.error());
-    auto audit = author.record(std::string(Kind::type) + ".update", subject_of<Kind>(row, path),
-                               fmt::format("changed {} {}", level_noun(Kind::level), path), changed(was, is));
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
-    return row;
+    return change(tx, author, before, std::move(row), path);
   };
   auto row = co_await at->tenant->change(std::move(work), request.dry_run);
   if (!row) co_return std::unexpected(row.error());
@@ -222,18 +297,7 @@ Answer delete_unit(Request& request) {
     if (auto ok = check_version(if_match, (*found)->version, level_noun(Kind::level)); !ok) {
       return std::unexpected(ok.error());
     }
-    auto gone = Kind::remove(tx, id, "deleted with " + path, author.now);
-    if (!gone) return std::unexpected(gone.error());
-    Json metadata = removed(api::encode(recorded(**found, path)));
-    metadata["below"] = Json{{"agent_groups", gone->groups},
-                             {"agents", gone->agents},
-                             {"keys_revoked", gone->keys},
-                             {"policies", gone->policies},
-                             {"budgets", gone->budgets}};
-    auto audit =
-        author.record(std::string(Kind::type) + ".delete", subject_of<Kind>(**found, path),
-                      fmt::format("deleted {} {} and all below it", level_noun(Kind::level), path), metadata);
-    if (auto done = store::append_audit(tx, audit); !done) return std::unexpected(done.error());
+    if (auto done = remove(tx, author, **found, path); !done) return std::unexpected(done.error());
     return true;
   };
   auto done = co_await at->tenant->change(std::move(work), request.dry_run);

@@ -231,7 +231,8 @@ asio::awaitable<Result<void>> Registry::commit_change(store::Work work, bool dry
 }
 
 asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::create_org(domain::Org org,
-                                                                      domain::AuditRecord audit, bool dry_run) {
+                                                                      domain::AuditRecord audit, bool dry_run,
+                                                                      Fill fill) {
   const Error taken{Code::conflict, fmt::format("there is an org '{}' already", org.slug),
                     fmt::format("govctl org get {}", org.slug), ""};
   if (find_slug(org.slug) != nullptr) co_return std::unexpected(taken);
@@ -255,7 +256,8 @@ asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::create_org(domain::Or
         if (auto ok = store::insert_org(tx, org); !ok) return ok;
         const domain::DataKey row{1, data_key->second, std::nullopt};
         if (auto ok = store::insert_data_key(tx, row, org.created_at); !ok) return ok;
-        return store::append_audit(tx, audit);
+        if (auto ok = store::append_audit(tx, audit); !ok) return ok;
+        return fill ? fill(tx, data_key->first) : Result<void>{};
       });
       services_.writers->close(*file);
       if (!filled) return std::unexpected(filled.error());
@@ -268,9 +270,12 @@ asio::awaitable<Result<std::shared_ptr<Tenant>>> Registry::create_org(domain::Or
     co_return std::unexpected(tenant.error());
   }
 
-  store::Work enlist = [org, audit](store::Transaction& tx) -> Result<void> {
+  store::Work enlist = [org, audit, snapshot = (*tenant)->snapshot()](store::Transaction& tx) -> Result<void> {
     const store::CatalogOrg row{org.id, org.slug, org.billing_group, std::nullopt};
     if (auto ok = store::insert_catalog_org(tx, row, org.created_at); !ok) return ok;
+    for (const auto& key : snapshot->config().keys) {
+      if (auto ok = store::index_key(tx, key.hash, org.id); !ok) return ok;
+    }
     return store::append_audit(tx, audit);
   };
   auto enlisted = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(enlist));
@@ -387,13 +392,20 @@ asio::awaitable<Result<void>> Registry::purge_org(OrgId id, domain::AuditRecord 
   co_return destroyed;
 }
 
-asio::awaitable<Result<void>> Registry::index_key(const domain::Hash& hash, OrgId org) {
-  store::Work work = [hash, org](store::Transaction& tx) { return store::index_key(tx, hash, org); };
+asio::awaitable<Result<void>> Registry::index_keys(std::vector<domain::Hash> hashes, OrgId org) {
+  store::Work work = [hashes, org](store::Transaction& tx) -> Result<void> {
+    for (const auto& hash : hashes) {
+      if (auto indexed = store::index_key(tx, hash, org); !indexed) return indexed;
+    }
+    return {};
+  };
   auto indexed = co_await commit(services_, *state_->catalog, store::Queue::bounded, std::move(work));
   if (!indexed) co_return indexed;
   auto tenant = find(org);
   const std::unique_lock lock(state_->mutex);
-  if (tenant) state_->by_key[hash] = tenant;
+  if (tenant) {
+    for (const auto& hash : hashes) state_->by_key[hash] = tenant;
+  }
   co_return Result<void>{};
 }
 

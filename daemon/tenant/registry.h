@@ -65,8 +65,11 @@ class Registry {
   // ---------------------------------------------------------------------------------------------------------
   // Makes the org's key file, its database file and the catalog's row, in that order. conflict when the slug is
   // taken. A dry run checks and returns null.
+  // `fill` runs in the transaction that makes the org's file, with its data key 1: what fails there leaves no
+  // org.
+  using Fill = std::function<Result<void>(store::Transaction&, const secrets::DataKey&)>;
   asio::awaitable<Result<std::shared_ptr<Tenant>>> create_org(domain::Org org, domain::AuditRecord audit,
-                                                              bool dry_run);
+                                                              bool dry_run, Fill fill = {});
   // Soft: keys stop working, the file moves to trash/; undelete brings it back within 30 days.
   asio::awaitable<Result<void>> delete_org(std::shared_ptr<Tenant> tenant, domain::AuditRecord audit,
                                            bool dry_run);
@@ -74,8 +77,11 @@ class Registry {
   // Of a deleted org: its key file is destroyed, so that its secrets in old backups are gone too, then its
   // file.
   asio::awaitable<Result<void>> purge_org(OrgId id, domain::AuditRecord audit);
-  // After a key was made: it is found from now on. The catalog's index row first.
-  asio::awaitable<Result<void>> index_key(const domain::Hash& hash, OrgId org);
+  // After keys were made: they are found from now on. The catalog's index rows first.
+  asio::awaitable<Result<void>> index_keys(std::vector<domain::Hash> hashes, OrgId org);
+  asio::awaitable<Result<void>> index_key(const domain::Hash& hash, OrgId org) {
+    return index_keys({hash}, org);
+  }
 
   // The proof, of one org or (null) of the platform's own audit log.
   asio::awaitable<Result<store::Report>> verify(std::shared_ptr<Tenant> tenant);

@@ -329,6 +329,15 @@ Result<Tenant::Sealed> Tenant::seal(const secrets::Secret& plain, const std::str
   return Sealed{key->first, key->second.seal(plain, binding)};
 }
 
+Result<bool> Tenant::holds(const domain::Credential& row, const secrets::Secret& plain) const {
+  const std::scoped_lock lock(state_->secrets_mutex);
+  const auto key = state_->data_keys.find(row.data_key_id);
+  if (key == state_->data_keys.end()) return fail(Code::corrupt, "the credential's data key is not there");
+  auto stored = key->second.open(row.sealed, {id_, row.provider, row.id.bytes, row.data_key_id});
+  if (!stored) return std::unexpected(stored.error());
+  return stored->reveal() == plain.reveal();
+}
+
 Result<std::shared_ptr<const secrets::Secret>> Tenant::credential(const Snapshot& snapshot,
                                                                   std::string_view provider) const {
   const auto& rows = snapshot.config().credentials;

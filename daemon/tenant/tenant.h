@@ -214,6 +214,8 @@ class Tenant : public std::enable_shared_from_this<Tenant> {
   };
   [[nodiscard]] Result<Sealed> seal(const secrets::Secret& plain, const std::string& provider,
                                     const CredentialId& row) const;
+  // Whether the stored credential is this secret; corrupt when it cannot be opened.
+  [[nodiscard]] Result<bool> holds(const domain::Credential& row, const secrets::Secret& plain) const;
   // The org's active credential for the provider, opened; no_credential when there is none.
   [[nodiscard]] Result<std::shared_ptr<const secrets::Secret>> credential(const Snapshot& snapshot,
                                                                           std::string_view provider) const;

@@ -240,7 +240,8 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
     if (json) settings->format = Format::json;
     if (auto paths = user_paths()) settings->socket = paths->socket;
   }
-  if (!settings) return report(terminal, line.command, with_next(line, arguments, settings.error()), "", json, nullptr);
+  if (!settings)
+    return report(terminal, line.command, with_next(line, arguments, settings.error()), "", json, nullptr);
   const bool json_errors = settings->format == Format::json || settings->format == Format::jsonl;
   std::optional<Jq> jq;  // compiled first: a bad expression must not be found after a change was made
   if (settings->jq) {
@@ -265,7 +266,9 @@ int execute(const Line& line, const Words& words, Terminal& terminal) {
     const Look look{terminal, *settings, session, jq ? &*jq : nullptr};
     const bool again = session.again() != Session::Again::no;
     auto shown = again ? show_again(look, std::move(*answer), watch) : show(look, *answer);
-    if (!shown) return report(terminal, line.command, with_next(line, arguments, shown.error()), "", json_errors, &*settings);
+    if (!shown)
+      return report(terminal, line.command, with_next(line, arguments, shown.error()), "", json_errors,
+                    &*settings);
     if (!again || *shown != 0 || !terminal.pause || !terminal.pause()) return *shown;
   }
 }

@@ -63,7 +63,7 @@ void append_string(Line& line, std::string_view text) {
 
 // Lines wait here for the thread that writes them. When it cannot keep up (a full disk, a stuck pipe) the
 // oldest lines are dropped: the log is no record, the audit log is.
-constexpr std::size_t queue_length = 1024;  // of 400 bytes each, held from the start
+constexpr std::size_t queue_length = 2048;  // of 400 bytes each, held from the start
 
 struct Output {
   std::shared_ptr<spdlog::details::thread_pool> pool;

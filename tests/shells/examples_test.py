@@ -16,6 +16,7 @@ AGENT = "acme/prod/support/triage"
 NOT_RUN = {
     "govctl up --foreground": "stays in the terminal; the functional tests start govd so",
     "govctl logs -f": "goes on for ever",
+    "govctl audit tail acme -f": "goes on for ever",
     "govctl provider test": "asks a provider outside; the functional tests have one of their own",
     "govctl provider models": "asks a provider outside; the functional tests have one of their own",
 }
@@ -23,6 +24,7 @@ NOT_RUN = {
 BEFORE = [
     ("govctl org create", ["govctl org delete acme --confirm=acme"]),
     ("govctl org undelete", ["govctl org delete acme --confirm=acme"]),
+    ("govctl org purge", ["govctl org delete acme --confirm=acme"]),
     ("govctl workspace create", ["govctl workspace delete acme/prod -y"]),
     ("govctl group create", ["govctl group delete acme/prod/support -y"]),
     ("govctl agent create", [f"govctl agent delete {AGENT} -y"]),

@@ -6,6 +6,7 @@ run, a line in NOT_RUN that says why."""
 import json
 import os
 import re
+import subprocess
 import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,11 @@ from world import World
 AGENT = "acme/prod/support/triage"
 NOT_RUN = {
     "govctl up --foreground": "stays in the terminal; the functional tests start govd so",
-    "govctl logs -f": "goes on for ever",
-    "govctl audit tail acme -f": "goes on for ever",
     "govctl provider test": "asks a provider outside; the functional tests have one of their own",
     "govctl provider models": "asks a provider outside; the functional tests have one of their own",
 }
+# Goes on until it is interrupted, after 2 seconds here.
+GOES_ON = re.compile(r"--watch|^govctl (logs|audit tail .*) -f")
 # What is done first. The first row whose beginning fits counts.
 BEFORE = [
     ("govctl org create", ["govctl org delete acme --confirm=acme"]),
@@ -32,11 +33,19 @@ BEFORE = [
     ("govctl unfreeze", ["govctl freeze acme/prod/support"]),
     ("govctl up", ["govctl down"]),
     ("govctl restart", ["govctl down", "govctl up --listen 127.0.0.1:0"]),
+    ("govctl restore govctl.tar.gz --verify", ["govctl backup --out govctl.tar.gz"]),
+    ("govctl restore", ["govctl backup --out govctl.tar.gz", "govctl down"]),
+    ("govctl org import acme.tar.gz --replace", ["govctl org export acme --out acme.tar.gz", "govctl down"]),
+    ("govctl org import", ["govctl org export acme --out acme.tar.gz", "govctl org delete acme --confirm=acme",
+                           "govctl down"]),
+    ("govctl secrets unseal", ["govctl secrets rotate-kek --passphrase --from-file passphrase.txt",
+                               "govctl down", "govctl up --listen 127.0.0.1:0"]),
+    ("govctl apply -f acme.plan", ["govctl plan -f acme.yaml --out acme.plan"]),
     ("govctl provider add fireworks", ["govctl provider delete fireworks -y || true"]),
     ("govctl provider add gpu", ["govctl provider delete gpu -y"]),
 ]
 # Codes besides 0 that are an answer, too.
-ANSWERS = {"govctl pricing diff": {2}}
+ANSWERS = {"govctl pricing diff": {2}, "govctl plan": {2}, "govctl diff": {2}}
 
 LITELLM = {"gpt-4o": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2.5e-06,
                       "output_cost_per_token": 1e-05}}
@@ -56,6 +65,15 @@ def set_up(world):
         world.works("govctl", *command.split())
     for name in ("openai.key", "new.key"):
         (world.home / name).write_text("sk-of-an-example\n")
+    (world.home / "passphrase.txt").write_text("six words that nobody else knows\n")
+    (world.home / "question.txt").write_text("Hello\n")
+    (world.home / "agent.py").write_text("print('done')\n")
+    (world.home / "bin").mkdir()
+    for name in ("claude", "codex", "aider"):
+        (world.home / "bin" / name).write_text("#!/bin/sh\necho done\n")
+        (world.home / "bin" / name).chmod(0o700)
+    world.works("govctl", "export", "acme", "-f", "acme.yaml")
+    world.works("govctl", "export", "--platform", "-f", "platform.yaml")
     (world.home / "model_prices_and_context_window.json").write_text(json.dumps(LITELLM))
     (world.home / "api.json").write_text(json.dumps(MODELS_DEV))
     for folder in (".local/share/bash-completion/completions", ".zsh/completions", ".config/fish/completions"):
@@ -80,7 +98,10 @@ def adapted(line, ids):
     line = re.sub(r"req_[0-9a-f-]{36}", ids["request"], line)
     kind = "credential" if line.startswith("govctl credential") else "key"
     line = re.sub(r"\b(?<!req_)[0-9a-f]{8}-[0-9a-f-]{27}\b", ids[kind], line)
-    return line.replace("127.0.0.1:5000", "127.0.0.1:0")
+    if "unseal --stdin" in line:
+        line += " < passphrase.txt"
+    line = line.replace("-m gpt-4o-mini", "-m mock-model")  # no provider outside is asked
+    return line.replace("127.0.0.1:5000", "127.0.0.1:0").replace("/var/backups/", "")
 
 
 def first_of(table, line, otherwise):
@@ -105,12 +126,20 @@ def tried(govctl, template, ids, example):
     """What was wrong with it, or None."""
     with World(govctl, like=template) as world:
         world.env["OPENAI_API_KEY"] = "sk-of-an-example"
+        world.env["PATH"] = f"{world.home}/bin:{world.env['PATH']}"
         world.works("govctl", "up", "--wait", "-q", "--listen", "127.0.0.1:0")
         for command in first_of(BEFORE, example, []):
             code, output = world.types(command, "y\n")
             if code != 0:
                 return f"{example}: before it, {command!r} ended with {code}: {output}"
-        code, output = world.types(adapted(example, ids), "y\n")
+        line = adapted(example, ids)
+        goes_on = GOES_ON.search(line)
+        try:
+            code, output = world.types(f"timeout --preserve-status -s INT 2 {line}" if goes_on else line, "y\n")
+        except subprocess.TimeoutExpired:
+            return f"{example}: does not end"
+        if goes_on and code == 130:
+            return None
         if code not in {0} | first_of(ANSWERS.items(), example, set()):
             return f"{example}: ended with {code}: {output.strip()}"
     return None

@@ -6,7 +6,7 @@ set -euo pipefail
 build=(
   clang-19 lld-19 llvm-19 libstdc++-12-dev cmake ninja-build ccache pkg-config
   libboost1.81-dev libssl-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libcli11-dev libyaml-cpp-dev
-  libsqlitecpp-dev libsqlite3-dev libarchive-dev libargon2-dev libcrypto++-dev libcpp-httplib-dev libsystemd-dev libmimalloc-dev libjq-dev
+  libsqlitecpp-dev libsqlite3-dev zlib1g-dev libargon2-dev libcrypto++-dev libcpp-httplib-dev libsystemd-dev libmimalloc-dev libjq-dev
   curl ca-certificates
 )
 test=(

@@ -1,5 +1,7 @@
 #pragma once
-// A backup's container: a tar file (pax), compressed with gzip, that `tar` reads as well. One thread at a time.
+// A backup's container: a tar file (POSIX ustar; what has 8 GiB and more says its size as GNU tar does),
+// compressed with gzip, that `tar` reads as well. By hand above zlib: libarchive brings a dozen libraries, 2
+// MiB of them in memory at rest. One thread at a time.
 
 #include <functional>
 #include <memory>
@@ -9,7 +11,7 @@
 
 #include "common/error.h"
 
-struct archive;
+struct gzFile_s;
 
 namespace govctl::store {
 
@@ -24,20 +26,24 @@ class ArchiveWriter {
  public:
   // Writes to `fd`, which stays the caller's and outlives this.
   static Result<std::unique_ptr<ArchiveWriter>> begin(int fd);
-  ~ArchiveWriter();
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
 
+  // `name` has at most 100 bytes.
   Result<Digest> add_file(const std::string& name, const std::string& path);
   Result<void> add_text(const std::string& name, std::string_view text);
   // After the last one; the bytes are written, not synced.
   Result<void> finish();
 
  private:
-  explicit ArchiveWriter(archive* handle) : handle_(handle) {}
+  struct Close {
+    void operator()(gzFile_s* stream) const;
+  };
+  explicit ArchiveWriter(gzFile_s* stream) : stream_(stream) {}
   Result<void> begin_entry(const std::string& name, std::int64_t bytes);
+  Result<void> end_entry(std::int64_t bytes);
   Result<void> write(std::string_view bytes);
-  archive* handle_;
+  std::unique_ptr<gzFile_s, Close> stream_;
 };
 
 struct Unpacked {

@@ -117,30 +117,10 @@ Fault note_end(const Call& call, const Relayed& relayed, Outcome& outcome, std::
   return fault;
 }
 
-}  // namespace
-
-asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamResponse& response,
-                                    DisconnectWatch& watch) {
-  http::Headers headers = answer_headers(call, sent.hold, "text/event-stream; charset=utf-8");
-  headers.push_back({"Cache-Control", "no-cache"});
-  headers.push_back({"X-Accel-Buffering", "no"});
-  std::optional<StreamTranslation> translation;
-  if (!sent.passage.bytes_pass()) translation.emplace(sent.passage, call.identity());
-  StreamTranslation* const translated = translation ? &*translation : nullptr;
-  const auto early_end =
-      sent.hold.by_estimate() && translated == nullptr ? calls::early_end(call.dialect.format) : nullptr;
-  Relayed relayed;
-  auto started = co_await call.exchange.start(200, std::move(headers));
-  if (started) {
-    relayed = co_await relay({response, call.exchange, sent.passage, translated, early_end.get(), sent.hold,
-                              watch.gone, call.stopped, call.ping_after});
-  } else {
-    relayed.end = StreamEnd::client_gone;
-  }
-  relayed.place.model = call.facts.ask.model;
-  if (relayed.place.id.empty()) relayed.place.id = providers::json_quoted(call.identity().id);
+// Settles, and tells the client the end.
+asio::awaitable<void> end_stream(Call& call, Sent sent, Relayed& relayed, StreamTranslation* translated,
+                                 EarlyEnd* early_end) {
   Fault fault = note_end(call, relayed, sent.hold.outcome(), sent.route.provider->name);
-  if (relayed.end == StreamEnd::client_gone || relayed.end == StreamEnd::not_covered) response.cancel();
   const Outcome& outcome = sent.hold.outcome();
   const bool spent = outcome.status == CallStatus::budget_exceeded;
   auto charge = co_await sent.hold.settle();
@@ -154,7 +134,7 @@ asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamRespons
   } else if (charge && spent) {
     fault.message = outcome.error_message;
     const std::string notice = with_explain(std::move(fault), call).message;
-    end = early_end_text(call, relayed, translated, early_end.get(), *charge, fmt::format("\n\n[{}]", notice));
+    end = early_end_text(call, relayed, translated, early_end, *charge, fmt::format("\n\n[{}]", notice));
   } else if (charge && relayed.told) {
     end = relayed.terminal;  // the upstream's own word, where its format ends with it
   } else {
@@ -163,6 +143,39 @@ asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamRespons
   }
   auto finished = co_await call.exchange.finish(end);
   (void)finished;
+}
+
+http::Headers stream_headers(const Call& call, const tenant::Hold& hold) {
+  http::Headers headers = answer_headers(call, hold, "text/event-stream; charset=utf-8");
+  headers.push_back({"Cache-Control", "no-cache"});
+  headers.push_back({"X-Accel-Buffering", "no"});
+  return headers;
+}
+
+}  // namespace
+
+// What it keeps in its frame is held for as long as the stream lasts.
+asio::awaitable<void> answer_stream(Call& call, Sent sent, http::UpstreamResponse& response,
+                                    DisconnectWatch& watch) {
+  std::unique_ptr<StreamTranslation> translated;
+  if (!sent.passage.bytes_pass()) {
+    translated = std::make_unique<StreamTranslation>(sent.passage, call.identity());
+  }
+  const auto early_end =
+      sent.hold.by_estimate() && !translated ? calls::early_end(call.dialect.format) : nullptr;
+  Relayed relayed;
+  const auto started = co_await call.exchange.start(200, stream_headers(call, sent.hold));
+  if (started) {
+    co_await relay({response, call.exchange, sent.passage, translated.get(), early_end.get(), sent.hold,
+                    watch.gone, call.stopped, call.ping_after},
+                   relayed);
+  } else {
+    relayed.end = StreamEnd::client_gone;
+  }
+  relayed.place.model = call.facts.ask.model;
+  if (relayed.place.id.empty()) relayed.place.id = providers::json_quoted(call.identity().id);
+  if (relayed.end == StreamEnd::client_gone || relayed.end == StreamEnd::not_covered) response.cancel();
+  co_await end_stream(call, sent, relayed, translated.get(), early_end.get());
 }
 
 }  // namespace govctl::calls

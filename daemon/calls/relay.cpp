@@ -226,10 +226,23 @@ class Reading {
   bool too_large_ = false;
 };
 
+// Has what was read covered, durably; false where it is not. A coroutine of its own: what it needs is held for
+// a moment only.
+asio::awaitable<bool> cover(const Relay& stream, Reading& reading, Relayed& relayed) {
+  while (const auto uncovered = reading.uncovered()) {
+    auto extended = co_await stream.hold.extend(*uncovered);
+    if (!extended) {
+      relayed.refusal = std::move(extended.error());
+      co_return false;
+    }
+    reading.go_on();
+  }
+  co_return true;
+}
+
 }  // namespace
 
-asio::awaitable<Relayed> relay(Relay stream) {
-  Relayed relayed;
+asio::awaitable<void> relay(Relay stream, Relayed& relayed) {
   Reading reading(stream, relayed);
   Pings pings(stream.exchange, stream.passage.dialect->ping, stream.ping_after);
   bool ended = false;
@@ -244,28 +257,20 @@ asio::awaitable<Relayed> relay(Relay stream) {
     }
     ended = piece->empty();
     reading.feed(*piece);
-    // Durable before what it pays for is relayed.
-    while (const auto uncovered = reading.uncovered()) {
-      auto extended = co_await stream.hold.extend(*uncovered);
-      if (!extended) {
-        relayed.refusal = std::move(extended.error());
-        break;
-      }
-      reading.go_on();
-    }
+    bool covered = true;
+    if (reading.uncovered()) covered = co_await cover(stream, reading, relayed);
     if (!reading.out().empty()) {
       auto written = co_await stream.exchange.write(reading.out());
       if (!written || stream.gone) {
         relayed.end = stream.stopped ? StreamEnd::stopped : StreamEnd::client_gone;
-        co_return relayed;
+        co_return;
       }
     }
-    if (relayed.refusal) break;
+    if (!covered) break;
   }
   relayed.end = relayed.refusal ? StreamEnd::not_covered : reading.end(ended);
   if (stream.stopped && !reading.over()) relayed.end = StreamEnd::stopped;
   if (stream.gone) relayed.end = StreamEnd::client_gone;
-  co_return relayed;
 }
 
 }  // namespace govctl::calls

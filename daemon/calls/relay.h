@@ -52,7 +52,8 @@ struct Relay {
   const std::optional<tenant::Stopped>& stopped;  // there once the call may not go on
   std::chrono::milliseconds ping_after{15'000};
 };
-// Reads the response to its end.
-asio::awaitable<Relayed> relay(Relay stream);
+// Reads the response to its end, noting in `relayed` what came. Not given back: each copy would be a part of a
+// frame that lives as long as the stream.
+asio::awaitable<void> relay(Relay stream, Relayed& relayed);
 
 }  // namespace govctl::calls

@@ -195,12 +195,22 @@ std::expected<void, Connection::Refusal> Connection::begin_request() {
 
 asio::awaitable<bool> Connection::fill(Deadline::Clock::duration patience) {
   beast::flat_buffer& buffer = in_->buffer;
-  if (buffer.capacity() == 0) buffer.reserve(first_buffer);
-  std::size_t room = buffer.capacity() - buffer.size();
-  if (room < first_buffer / 8) room = std::max(buffer.size(), first_buffer);
   timed_out_ = false;
   waiting_ = true;
   deadline_.set(patience);
+  if (buffer.size() == 0) {
+    // Most connections are idle most of the time: those that wait for a request hold no memory for it.
+    buffer.shrink_to_fit();
+    const auto [error] = co_await socket_.async_wait(Socket::wait_read, awaiting);
+    if (error) {
+      waiting_ = false;
+      deadline_.clear();
+      co_return false;
+    }
+  }
+  if (buffer.capacity() == 0) buffer.reserve(first_buffer);
+  std::size_t room = buffer.capacity() - buffer.size();
+  if (room < first_buffer / 8) room = std::max(buffer.size(), first_buffer);
   const auto [error, count] = co_await socket_.async_read_some(buffer.prepare(room), awaiting);
   waiting_ = false;
   deadline_.clear();
@@ -280,7 +290,7 @@ asio::awaitable<Result<std::string>> Connection::body() {
   auto read = chunked_request_ ? body_of_chunks(shared_.limits.body_bytes) : body_of_length();
   auto body = co_await std::move(read);
   body_ = body ? Body::read : Body::lost;
-  // The answer may be a long stream: only what came behind the request is kept meanwhile.
+  // The answer may be long in coming and a long stream: only what came behind the request is kept meanwhile.
   if (in_->buffer.size() == 0) in_->buffer.shrink_to_fit();
   if (gone_) watch_soon();
   co_return body;

@@ -266,7 +266,7 @@ UpstreamConnection::Push UpstreamConnection::push_tls(std::string_view& bytes) {
 
 // -- The response --
 
-// Streams are silent most of the time, and there may be thousands of them.
+// Models think before they speak, and streams are silent most of the time; there may be thousands of them.
 void UpstreamConnection::hold_less() {
   in_->buffer.shrink_to_fit();
   head_text = {};
@@ -278,7 +278,7 @@ asio::awaitable<UpstreamConnection::Filled> UpstreamConnection::fill(Duration pa
     const Filled filled = co_await fill_from_tls(patience);
     co_return filled;
   }
-  if (in_->parser->is_header_done() && buffer.size() == 0) {
+  if (buffer.size() == 0) {
     hold_less();
     const bool ok = co_await ready(false, patience);
     if (!ok) co_return Filled::failed;
@@ -313,7 +313,7 @@ asio::awaitable<UpstreamConnection::Filled> UpstreamConnection::fill_from_tls(Du
     }
     if (io == TlsSession::Io::closed) co_return Filled::end;
     if (io == TlsSession::Io::failed) co_return Filled::failed;
-    if (in_->parser->is_header_done() && buffer.size() == 0) hold_less();
+    if (buffer.size() == 0) hold_less();
     const bool ok = co_await ready(io == TlsSession::Io::want_write, end - Deadline::Clock::now());
     if (!ok) co_return Filled::failed;
   }

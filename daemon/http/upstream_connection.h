@@ -56,7 +56,7 @@ class UpstreamConnection {
 
  private:
   enum class Filled { bytes, end, failed };
-  // Gives memory back before a wait in mid-body.
+  // Gives memory back before a wait for more of the answer.
   void hold_less();
   asio::awaitable<Filled> fill(Duration patience);
   asio::awaitable<Filled> fill_from_tls(Duration patience);

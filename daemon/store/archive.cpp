@@ -302,7 +302,7 @@ Result<std::vector<Unpacked>> unpack(const std::string& archive_path, const std:
     const bool plain = header.type == '0' && header.prefix[0] == '\0';
     if (!plain || !admits(name) || std::ranges::find(files, name, &Unpacked::name) != files.end())
       return foreign(archive_path);
-    auto digest = unpack_one(reader.get(), *size, archive_path, into + "/" + name);
+    auto digest = unpack_one(reader.get(), *size, archive_path, fmt::format("{}/{}", into, name));
     if (!digest) return std::unexpected(digest.error());
     files.push_back({name, std::move(*digest)});
   }

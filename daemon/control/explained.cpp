@@ -92,6 +92,7 @@ std::vector<api::MoneyFrom> shown(const std::vector<domain::MoneyLine>& money, c
 
 std::vector<api::RateFrom> shown(const std::vector<domain::RateLine>& rates, const domain::Standing& standing) {
   std::vector<api::RateFrom> rows;
+  rows.reserve(rates.size());
   for (const auto& line : rates) {
     rows.push_back({path_of(standing, line.level), std::string(rate_word(line.cause)), line.limit, line.used,
                     line.adds, line.used + line.adds > line.limit});

@@ -484,6 +484,7 @@ asio::awaitable<Result<std::vector<store::Anchor>>> Registry::anchor(std::shared
       std::map<domain::ChainTable, store::Anchor> last;
       for (auto& each : *all) last.insert_or_assign(each.table, std::move(each));
       std::vector<store::Anchor> anchors;
+      anchors.reserve(last.size());
       for (auto& [table, each] : last) anchors.push_back(std::move(each));
       return anchors;
     }();

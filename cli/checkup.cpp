@@ -23,6 +23,7 @@
 #include "cli/config.h"
 #include "cli/shell.h"
 #include "common/clock.h"
+#include "common/descriptor.h"
 
 namespace govctl::cli {
 namespace {
@@ -33,20 +34,6 @@ constexpr std::uint16_t usual_port = 4683;
 constexpr std::int64_t little_room = std::int64_t{1} << 30, no_room = std::int64_t{64} << 20;
 constexpr std::uintmax_t long_log = std::uintmax_t{256} << 20;
 constexpr std::int64_t clock_slack = 60;  // seconds that a file may seem to come from the future
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::optional<struct stat> facts_of(const std::string& path) {
   struct stat facts{};

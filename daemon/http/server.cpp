@@ -22,6 +22,7 @@
 #include <system_error>
 #include <typeinfo>
 
+#include "common/descriptor.h"
 #include "daemon/http/connection.h"
 #include "daemon/telemetry/log.h"
 
@@ -36,23 +37,6 @@ constexpr std::size_t refusals_at_once = 256;
 constexpr int accepts_at_once = 64;
 // When descriptors run out, accepting again at once would only spin.
 constexpr std::chrono::milliseconds accept_pause{100};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 std::string why(int number) { return std::generic_category().message(number); }
 

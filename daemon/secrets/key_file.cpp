@@ -9,25 +9,11 @@
 #include <filesystem>
 #include <system_error>
 
+#include "common/descriptor.h"
 #include "daemon/secrets/envelope.h"
 
 namespace govctl::secrets {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::unexpected<Error> failed(const std::string& path, std::string_view what, int code) {
   return fail(Code::unavailable,

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "common/descriptor.h"
 #include "daemon/store/file_system.h"
 
 namespace govctl::store {
@@ -91,21 +92,6 @@ struct CloseReader {
   void operator()(gzFile_s* stream) const { gzclose_r(stream); }
 };
 using Reader = std::unique_ptr<gzFile_s, CloseReader>;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 class Summing {
  public:

@@ -127,6 +127,11 @@ Action set(Arguments& a) {
   };
 }
 
+std::unexpected<Error> unconfirmed(const Session& s, const std::string& what, const std::string& org) {
+  return fail(Code::invalid, what + ": repeat its slug with --confirm",
+              s.invocation("--confirm=" + (is_id(org) ? std::string("SLUG") : org)));
+}
+
 Action remove(Arguments& a) {
   struct Input {
     std::string org;
@@ -138,12 +143,8 @@ Action remove(Arguments& a) {
   return [in](Session& s) -> Result<Answer> {
     auto path = s.org(in->org);
     if (!path) return std::unexpected(path.error());
-    if (!in->confirm) {
-      return fail(
-          Code::invalid,
-          fmt::format("deleting the org {} ends every agent in it: repeat its slug with --confirm", *path),
-          s.invocation("--confirm=" + (is_id(*path) ? std::string("SLUG") : *path)));
-    }
+    if (!in->confirm)
+      return unconfirmed(s, fmt::format("deleting the org {} ends every agent in it", *path), *path);
     auto org = s.remove(url(*path), {{"confirm", *in->confirm}});
     if (!org) return std::unexpected(org.error());
     s.note(fmt::format("deleted; within 30 days: govctl org undelete {}", org->value("id", *path)));
@@ -173,11 +174,8 @@ Action purge(Arguments& a) {
     auto path = s.org(in->org);
     if (!path) return std::unexpected(path.error());
     if (!in->confirm) {
-      return fail(
-          Code::invalid,
-          fmt::format("purging the org {} destroys its data and keys for good: repeat its slug with --confirm",
-                      *path),
-          s.invocation("--confirm=" + (is_id(*path) ? std::string("SLUG") : *path)));
+      return unconfirmed(s, fmt::format("purging the org {} destroys its data and keys for good", *path),
+                         *path);
     }
     auto purged = s.post(url(*path) + "/purge", std::nullopt, {{"confirm", *in->confirm}});
     if (!purged) return std::unexpected(purged.error());

@@ -108,6 +108,9 @@ constexpr auto max_wait = std::chrono::seconds(5);
 // A key's refusals a second that have an event each.
 constexpr std::int64_t refusals_written = 10;
 
+// What is known of a call's event before its end.
+domain::UsageEvent event_of(const CallFacts& call, const Snapshot& snapshot, const Node& key, Timestamp now,
+                            std::int64_t steady);
 // Why a call finds no room: the line of money, with the path that it hangs on.
 domain::Refusal no_room(const domain::MoneyLine& line, Credits needed,
                         const std::array<const Node*, level_count>& nodes, Timestamp now);

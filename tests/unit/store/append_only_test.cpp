@@ -47,3 +47,18 @@ TEST_CASE("a row that would leave a gap is refused by the table itself") {
                                   "INSERT INTO audit_logs SELECT * FROM t"),
                     "audit_logs is append-only");
 }
+
+TEST_CASE("govd's own writer cannot even prepare a change of their rows") {
+  OrgFile org;
+  org.call(5);
+  org.audit("agent.create");
+  org.close();
+  auto connection = Connection::open(org.path, Access::write);
+  REQUIRE(connection);
+  const std::string name = GENERATE("ledger", "usage_events", "audit_logs");
+  SQLite::Database& database = (*connection)->database();
+  CHECK_THROWS_WITH(database.exec("UPDATE " + name + " SET hash = hash"), "not authorized");
+  CHECK_THROWS_WITH(database.exec("DELETE FROM " + name), "not authorized");
+  CHECK_NOTHROW(database.exec("UPDATE organizations SET version = version + 1"));
+  CHECK(number(org.path, "SELECT count(*) FROM " + name) == 1);
+}

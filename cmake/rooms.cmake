@@ -1,15 +1,32 @@
-# One folder = one static library: govctl_room(NAME [FOLDERS sub…] [LINK targets…]) compiles every .cpp of the folder it is
+# One folder = one static library: govctl_room(NAME [COLD] [FOLDERS sub…] [LINK targets…]) compiles every .cpp of the folder it is
 # called in, and of the named folders below it, into govctl_<NAME>. A new file needs no edit here.
 
-# nlohmann/json and asio cost 4 s a file without this.
-add_library(govctl_pch OBJECT ${CMAKE_CURRENT_LIST_DIR}/pch.cpp)
-target_precompile_headers(govctl_pch PRIVATE <algorithm> <array> <chrono> <cstdint> <expected> <functional> <map>
-                          <memory> <mutex> <optional> <string> <string_view> <unordered_map> <vector>
-                          <nlohmann/json.hpp> <boost/asio.hpp> <fmt/format.h>)
-target_link_libraries(govctl_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
+# nlohmann/json and asio cost 4 s a file without this. govctl_pch(NAME [options…]): compiled with those options.
+function(govctl_pch name)
+  add_library(${name} OBJECT ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/pch.cpp)
+  target_precompile_headers(${name} PRIVATE <algorithm> <array> <chrono> <cstdint> <expected> <functional> <map>
+                            <memory> <mutex> <optional> <string> <string_view> <unordered_map> <vector>
+                            <nlohmann/json.hpp> <boost/asio.hpp> <fmt/format.h>)
+  target_compile_options(${name} PRIVATE ${ARGN})
+  target_link_libraries(${name} PRIVATE fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
+endfunction()
+govctl_pch(govctl_pch)
+
+# Off the path of a call, code is not optimized under sanitizers: that takes half of its compiling.
+if(GOVCTL_SANITIZE)
+  set(cold_options -O0)
+  govctl_pch(govctl_cold_pch ${cold_options})
+else()
+  set(cold_options)
+  add_library(govctl_cold_pch ALIAS govctl_pch)
+endif()
+function(govctl_cold target)
+  target_compile_options(${target} PRIVATE ${cold_options})
+  target_precompile_headers(${target} REUSE_FROM govctl_cold_pch)
+endfunction()
 
 function(govctl_room name)
-  cmake_parse_arguments(ROOM "" "" "LINK;FOLDERS" ${ARGN})
+  cmake_parse_arguments(ROOM "COLD" "" "LINK;FOLDERS" ${ARGN})
   set(globs ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   foreach(folder ${ROOM_FOLDERS})
     list(APPEND globs ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
@@ -17,6 +34,10 @@ function(govctl_room name)
   file(GLOB sources CONFIGURE_DEPENDS ${globs})
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   add_library(govctl_${name} STATIC ${sources})
-  target_precompile_headers(govctl_${name} REUSE_FROM govctl_pch)
+  if(ROOM_COLD)
+    govctl_cold(govctl_${name})
+  else()
+    target_precompile_headers(govctl_${name} REUSE_FROM govctl_pch)
+  endif()
   target_link_libraries(govctl_${name} PUBLIC fmt::fmt nlohmann_json::nlohmann_json Threads::Threads ${ROOM_LINK})
 endfunction()

@@ -17,7 +17,7 @@ COMMANDS = [["--version"], ["help"], ["status"], ["status", "-o", "json"], ["org
             ["key", "list", AGENT], ["budget", "list"], ["budget", "explain", AGENT], ["policy", "get", "bench"],
             ["policy", "effective", AGENT], ["ledger", "balance", "bench"], ["ledger", "statement", "bench"],
             ["usage", "history", "bench"], ["usage", "top", "bench"], ["pricing", "list"], ["provider", "list"],
-            ["can-i", "use", "gpt-4o", "--as", AGENT], ["export", "bench"], ["env", "--agent", AGENT, "--shell", "bash"]]
+            ["export", "bench"], ["env", "--agent", AGENT, "--shell", "bash"]]
 
 
 def measure(given, scene):

@@ -17,7 +17,8 @@ asio::awaitable<void> tell_body_fault(Call& call, const Error& error) {
   const bool recorded = co_await call.facts.caller.tenant->record_refusal(call.facts, refusal, nullptr);
   (void)recorded;
   Fault fault;
-  fault.status = facts(error.code).status;
+  // A 504 would say that the provider was slow.
+  fault.status = error.code == Code::timeout ? 408 : facts(error.code).status;
   fault.type = "invalid_request_error";
   fault.code = facts(error.code).word;
   fault.message = error.message;

@@ -21,6 +21,9 @@ constexpr auto awaiting = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t first_buffer = std::size_t{4} << 10;
 constexpr std::size_t body_step = std::size_t{64} << 10;
+// Bytes a second that a body has to bring on the whole once its first body_time has passed: one that drips
+// would hold its connection for days.
+constexpr std::size_t slowest_body = std::size_t{1} << 10;
 // How long bytes are still taken from a client whose request was refused: closing at once would be a reset, and
 // the reset would overtake the refusal.
 constexpr std::chrono::seconds linger_time{2};
@@ -169,7 +172,7 @@ std::expected<void, Connection::Refusal> Connection::begin_request() {
     return std::unexpected(Refusal{Code::invalid, 400, why});
   }
   path_ = parser.target;
-  if (path_.starts_with("http://") || path_.starts_with("https://")) {  // absolute form, RFC 9112 §3.2.2
+  if (is_absolute(path_)) {
     const std::size_t slash = path_.find_first_of("/?", path_.find("//") + 2);
     path_ = slash == std::string_view::npos ? std::string_view("/") : path_.substr(slash);
   } else if (!path_.starts_with('/') && path_ != "*" && parser.method != "CONNECT") {
@@ -304,6 +307,12 @@ asio::awaitable<void> Connection::send_continue() {
   co_await send(parts);
 }
 
+// How long the next bytes of a body may take, of which `have` came since `begun`.
+Deadline::Clock::duration Connection::body_patience(Deadline::Clock::time_point begun, std::size_t have) const {
+  const auto end = begun + shared_.limits.body_time + std::chrono::seconds(have / slowest_body);
+  return std::min<Deadline::Clock::duration>(shared_.limits.body_time, end - Deadline::Clock::now());
+}
+
 Error Connection::body_fault() {
   if (timed_out_) return {Code::timeout, "the request's body did not arrive in time", {}, {}};
   return {Code::invalid, "the request's body was cut short", {}, {}};
@@ -311,6 +320,7 @@ Error Connection::body_fault() {
 
 asio::awaitable<Result<std::string>> Connection::body_of_length() {
   const std::size_t length = body_length_;
+  const auto begun = Deadline::Clock::now();
   std::string body(in_->bytes().substr(0, length));
   in_->buffer.consume(body.size());
   std::size_t have = body.size();
@@ -322,7 +332,7 @@ asio::awaitable<Result<std::string>> Connection::body_of_length() {
     }
     timed_out_ = false;
     waiting_ = true;
-    deadline_.set(shared_.limits.body_time);
+    deadline_.set(body_patience(begun, have));
     const auto [error, count] =
         co_await socket_.async_read_some(asio::buffer(body.data() + have, body.size() - have), awaiting);
     waiting_ = false;
@@ -335,6 +345,7 @@ asio::awaitable<Result<std::string>> Connection::body_of_length() {
 
 asio::awaitable<Result<std::string>> Connection::body_of_chunks(std::size_t limit) {
   std::string body;
+  const auto begun = Deadline::Clock::now();
   for (;;) {
     std::size_t used = 0;
     const auto state = in_->parser->parse_chunked(in_->bytes(), body, limit, used);
@@ -353,7 +364,7 @@ asio::awaitable<Result<std::string>> Connection::body_of_chunks(std::size_t limi
     if (in_->buffer.size() > shared_.limits.header_bytes) {
       co_return fail(Code::invalid, "the request's chunks are not framed properly");
     }
-    const bool filled = co_await fill(shared_.limits.body_time);
+    const bool filled = co_await fill(body_patience(begun, body.size()));
     if (!filled) co_return std::unexpected(body_fault());
   }
 }

@@ -129,6 +129,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   asio::awaitable<Result<void>> send(Parts parts);
   asio::awaitable<Result<void>> send_piece(std::string_view bytes, bool last);
 
+  [[nodiscard]] Deadline::Clock::duration body_patience(Deadline::Clock::time_point begun,
+                                                        std::size_t have) const;
   Error body_fault();
   Result<void> sent();
   void compose_head(int status, const Headers& headers, std::optional<std::size_t> length);

@@ -18,6 +18,15 @@ struct HeaderView {
   std::string_view value;
 };
 
+// The absolute form of a request's target (RFC 9112 §3.2.2), and the host and port in it.
+inline bool is_absolute(std::string_view target) {
+  return target.starts_with("http://") || target.starts_with("https://");
+}
+inline std::string_view authority(std::string_view absolute) {
+  const std::string_view rest = absolute.substr(absolute.find("//") + 2);
+  return rest.substr(0, rest.find_first_of("/?"));
+}
+
 // Where a head ends in `bytes` that come in piece by piece.
 class HeadScan {
  public:
@@ -65,6 +74,9 @@ class RequestParser final : public beast::http::basic_parser<true> {
     if (error || !is_header_done()) return "the request's head is not valid HTTP/1.1";
     if (hosts_ > 1 || (hosts_ == 0 && version == 11)) return "a request needs exactly one Host header";
     if (host_.find_first_of(" \t,/\\@?#") != std::string_view::npos) return "the Host header is not valid";
+    if (is_absolute(target) && hosts_ == 1 && !iequals(authority(target), host_)) {
+      return "the request's target and its Host header name different hosts";
+    }
     if (lengths_ > 1 || odd_length_) return "Content-Length stands more than once";
     if (encodings_ > 0 && lengths_ > 0) return "Transfer-Encoding and Content-Length exclude each other";
     if (encodings_ > 0 && (version == 10 || !chunked()))

@@ -94,7 +94,7 @@ struct Limits {
   std::size_t connections = 10'000;                  // above: 503 and closed
   std::chrono::seconds idle{75};                     // between requests
   std::chrono::seconds header_time{15};              // from a request's first byte to the end of its head
-  std::chrono::seconds body_time{60};                // between two reads of a body
+  std::chrono::seconds body_time{60};                // between two reads of a body; all of it: and 1 s a KiB
   std::chrono::seconds write_time{120};              // for a peer that takes nothing
 };
 

@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""Measures govd beside nginx: wrk -> contender -> the same upstream, turn by turn, with 1, 32 and 256 connections.
+"""Measures govd beside nginx and Portkey's gateway: wrk -> contender -> the same upstream, turn by turn, with 1, 32 and
+256 connections; and what CPU a call costs govd, by thread. Portkey comes from npm, and is left out where that fails.
 Fails when an answer is not 200, when usage events and answered calls differ, or when the ledger does not verify."""
 import argparse
 import dataclasses
 import json
 import os
 import pathlib
-import platform
 import shutil
 import signal
-import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
+
+import portkey
+from scene import Failure, Scene, accepts, free_port, machine, record, thread_seconds, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODEL = "chat-1"
@@ -32,73 +32,8 @@ ANSWER = {
     "system_fingerprint": "fp_bench"}
 
 
-class Failure(Exception):
-    pass
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(what, ready, process, log, seconds=20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        if ready():
-            return
-        time.sleep(0.02)
-    tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-    raise Failure(f"{what} did not start:\n{tail}")
-
-
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
-
-
-class Bench:
-    """All that is started and written, gone when it closes."""
-
-    def __init__(self, programs, keep):
-        self.govd, self.govctl = programs / "daemon/govd", programs / "cli/govctl"
-        for program in (self.govd, self.govctl):
-            if not program.exists():
-                raise Failure(f"{program} is not built; tests/bench/run.sh builds it")
-        # Beside the build and not in /tmp, which may be memory: what is measured has to reach a disk.
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=programs))
-        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="govctl-bench."))  # a socket's path is short
-        self.socket = self.runtime / "govd.sock"
-        self.keep = keep
-        self.processes = []
-
-    def start(self, *command):
-        # Whatever becomes of this script, its children end with it.
-        process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *map(str, command)], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=open(self.directory / "stderr.log", "ab"))
-        self.processes.append(process)
-        return process
-
-    def close(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self.runtime, ignore_errors=True)
-        if self.keep:
-            print(f"kept: {self.directory}")
-        else:
-            shutil.rmtree(self.directory, ignore_errors=True)
+class Bench(Scene):
+    """govd and nginx, side by side."""
 
     def nginx(self, name, workers, http):
         port, home = free_port(), self.directory / name
@@ -129,39 +64,16 @@ http {{
         wait_for(f"nginx ({name})", lambda: accepts(port), process, home / "error.log")
         return f"http://127.0.0.1:{port}/v1"
 
-    def ctl(self, *words, stdin=None):
-        run = subprocess.run([self.govctl, "--socket", self.socket, *words], input=stdin, capture_output=True, text=True,
-                             check=False)
-        if run.returncode:
-            raise Failure(f"govctl {' '.join(map(str, words))} ended with {run.returncode}: {run.stderr.strip()}")
-        return run.stdout
-
-    def start_govd(self, upstream):
-        """Sets up org, rules, money and key; returns (process, gateway URL, key)."""
-        self.state, self.keys, log = self.directory / "state", self.directory / "keys", self.directory / "govd.log"
-        process = self.start(self.govd, "--state-dir", self.state, "--keys-dir", self.keys, "--socket", self.socket,
-                             "--listen", "127.0.0.1:0", "--log-file", log, "--log-level", "warn")
-
-        def answers():
-            return subprocess.run([self.govctl, "--socket", self.socket, "status"], capture_output=True,
-                                  check=False).returncode == 0
-        wait_for("govd", answers, process, log)
-        self.ctl("org", "create", "bench", "--slug", "bench")
-        self.ctl("workspace", "create", "bench/main")
-        self.ctl("group", "create", "bench/main/web")
-        self.ctl("agent", "create", "bench/main/web/shop")
-        self.ctl("provider", "add", "bench", "--kind", "openai", "--base-url", upstream)
-        self.ctl("credential", "add", "bench", "bench", "--stdin", stdin="sk-bench-upstream-credential\n")
-        self.ctl("pricing", "set", "bench", MODEL, "--input", "0.000150", "--output", "0.000600")
-        self.ctl("ledger", "purchase", "bench", "9000000000000")
+    def govern(self, upstream):
+        """Sets up org, rules, money and key; returns (gateway URL, key)."""
+        self.start_govd()
+        self.make_shop()
+        self.add_provider("bench", "openai", upstream, [MODEL])
         # Rules and budgets that every call is checked against and none meets.
         self.ctl("policy", "set", "bench", "--allow-models", MODEL, "--max-output-tokens", "4096")
-        for path in ("bench", "bench/main", "bench/main/web", "bench/main/web/shop"):
+        for path in ("bench", "bench/main", "bench/main/web"):
             self.ctl("budget", "set", path, "--period", "monthly", "--limit", "8000000000000")
-        secret = self.directory / "key"
-        self.ctl("key", "create", "bench/main/web/shop", "--name", "bench", "--secret-file", secret)
-        gateway = json.loads(self.ctl("status", "-o", "json"))["gateway"]["url"]
-        return process, gateway + "/v1", secret.read_text().strip()
+        return f"http://127.0.0.1:{self.port}/v1", self.make_key()
 
 
 @dataclasses.dataclass
@@ -169,6 +81,7 @@ class Contender:
     name: str
     url: str
     model: str
+    headers: dict = dataclasses.field(default_factory=dict)
     runs: dict = dataclasses.field(default_factory=dict)  # connections -> what wrk reported, a round each
 
     def figure(self, connections, name):
@@ -180,7 +93,8 @@ class Contender:
 
 def wrk(contender, connections, seconds, key):
     threads = min(connections, 2, os.cpu_count())
-    environment = dict(os.environ, BENCH_KEY=key, BENCH_MODEL=contender.model)
+    environment = dict(os.environ, BENCH_KEY=key, BENCH_MODEL=contender.model,
+                       BENCH_HEADERS="\n".join(f"{name}: {value}" for name, value in contender.headers.items()))
     run = subprocess.run(["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s",
                           HERE / "post.lua", contender.url + "/chat/completions"],
                          env=environment, capture_output=True, text=True, check=False)
@@ -207,7 +121,7 @@ def one_call(contender, key):
     """The first call: it must come back as the upstream said it."""
     request = urllib.request.Request(contender.url + "/chat/completions", method="POST", data=json.dumps(
         {"model": contender.model, "max_tokens": 128, "messages": [{"role": "user", "content": "hello"}]}).encode(),
-        headers={"Authorization": "Bearer " + key, "Content-Type": "application/json"})
+        headers={"Authorization": "Bearer " + key, "Content-Type": "application/json", **contender.headers})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             content = json.load(answer)["choices"][0]["message"]["content"]
@@ -218,12 +132,6 @@ def one_call(contender, key):
         raise Failure(f"{contender.name} changed the answer")
 
 
-def machine():
-    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores, {model}, Linux {platform.release()}"
-
-
 def print_table(contenders, levels):
     print(f"\n{'connections':>11}  {'through':<18}{'calls/s':>10}{'median ms':>11}{'p99 ms':>9}{'not 200':>9}{'broken':>8}")
     for connections in levels:
@@ -232,25 +140,17 @@ def print_table(contenders, levels):
             print(f"{connections:>11}  {contender.name:<18}{contender.rate(connections):>10.0f}"
                   f"{contender.figure(connections, 'median_us') / 1000:>11.3f}"
                   f"{contender.figure(connections, 'p99_us') / 1000:>9.3f}"
-                  f"{sum(run['refused'] for run in runs):>9}{sum(run['broken'] for run in runs):>8}")
+              f"{sum(run['refused'] for run in runs):>9}{sum(run['broken'] for run in runs):>8}")
+            at = f"at {connections} connections, {contender.name}"
+            record(f"calls/s {at}", round(contender.rate(connections)), "calls/s")
+            for what, name in (("median", "median_us"), ("p99", "p99_us")):
+                record(f"{what} {at}", round(contender.figure(connections, name) / 1000, 3), "ms")
 
 
-def check_books(bench, process, answered, cut_at_most):
+def check_books(bench, answered, cut_at_most):
     """Every answered call is one event, one entry, and no hold is left; the chain verifies, serving and stopped."""
-    deadline = time.monotonic() + 30
-    while json.loads(bench.ctl("status", "-o", "json"))["inflight"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    bench.ctl("ledger", "verify", "bench")
-    process.send_signal(signal.SIGTERM)
-    code = process.wait(timeout=60)
-    if code:
-        raise Failure(f"govd ended with {code} at SIGTERM")
-    verify = subprocess.run([bench.govd, "verify", "--state-dir", bench.state, "--keys-dir", bench.keys],
-                            capture_output=True, text=True, check=False)
-    if verify.returncode:
-        raise Failure(f"govd verify on the stopped files: {verify.stdout}{verify.stderr}")
-    file = next((bench.state / "orgs").glob("*.db"))
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as books:
+    bench.stop_govd()
+    with bench.books() as books:
         def count(sql):
             return books.execute(sql).fetchone()[0]
         events = count("SELECT count(*) FROM usage_events")
@@ -270,6 +170,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=5, help="of each turn (5)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender; the median counts (3)")
     parser.add_argument("--connections", default="1 32 256", help='"1 32 256"')
+    parser.add_argument("--without-portkey", action="store_true", help="measure nginx and govd alone")
     parser.add_argument("--quick", action="store_true", help="one turn of a second: shows that it works, measures nothing")
     parser.add_argument("--keep", action="store_true", help="leave the files of the run")
     parser.add_argument("--profile", action="store_true",
@@ -279,7 +180,7 @@ def arguments():
     given = parser.parse_args()
     given.levels = [int(word) for word in given.connections.split()]
     if given.quick:
-        given.seconds, given.rounds, given.levels = 1, 1, [1, 32]
+        given.seconds, given.rounds, given.levels, given.without_portkey = 1, 1, [1, 32], True
     return given
 
 
@@ -295,56 +196,107 @@ def profile(given, govd, process, key):
     return report
 
 
-def measure(given, bench):
-    print(f"machine: {machine()}")
+def fixed_upstream(bench):
+    """nginx with one answer for everything: its URL."""
     answer = json.dumps(ANSWER, separators=(",", ":"))
-    upstream = bench.nginx("upstream", "auto", f"""  server {{
+    return bench.nginx("upstream", "auto", f"""  server {{
     listen 127.0.0.1:@PORT@ backlog=4096;
     location / {{ default_type application/json; return 200 '{answer}'; }}
   }}""")
+
+
+def line_up(given, bench):
+    """Directly, the rivals that govd is held against, govd, all of them; and the key."""
+    upstream = fixed_upstream(bench)
     passing = f"""  upstream u {{ server {upstream.split('/')[2]}; keepalive 512; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:@PORT@ backlog=4096;
     location / {{ proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }}
   }}"""
-    process, gateway, key = bench.start_govd(upstream)
+    gateway, key = bench.govern(upstream)
     rivals = [Contender("nginx, 1 worker", bench.nginx("pass-1", 1, passing), MODEL)]
     if os.cpu_count() > 1:
         rivals.append(Contender(f"nginx, {os.cpu_count()} workers", bench.nginx("pass-n", "auto", passing), MODEL))
     direct = Contender("(no proxy)", upstream, MODEL)
     govd = Contender("govd", gateway, "bench/" + MODEL)
     contenders = [direct, *rivals, govd]
+    without = "not asked for" if given.without_portkey else portkey.installed()
+    if without:
+        print(f"Portkey's gateway is left out: {without}")
+    else:
+        contenders.append(Contender("Portkey", portkey.start(bench), MODEL, portkey.headers(upstream)))
     for contender in contenders:
         one_call(contender, key)
+    return direct, rivals, govd, contenders, key
+
+
+class Cpu:
+    """What govd's threads spend in its own turns."""
+
+    def __init__(self, process):
+        self.process = process
+        self.spent = {}  # connections -> thread -> seconds
+        self.calls = {}
+
+    def turn(self, connections, run):
+        before = thread_seconds(self.process)
+        report = run()
+        spent = self.spent.setdefault(connections, {})
+        for name, seconds in thread_seconds(self.process).items():
+            spent[name] = spent.get(name, 0) + seconds - before.get(name, 0)
+        self.calls[connections] = self.calls.get(connections, 0) + report["answered"]
+        return report
+
+    def print(self):
+        for connections, spent in self.spent.items():
+            each = {name: seconds / self.calls[connections] * 1e6 for name, seconds in spent.items()}
+            print(f"CPU of govd a call at {connections} connections: {sum(each.values()):.0f} us: " + ", ".join(
+                f"{name} {us:.1f}" for name, us in sorted(each.items(), key=lambda item: -item[1]) if us >= 0.05))
+            record(f"govd's CPU a call at {connections} connections", round(sum(each.values()), 1), "us")
+
+
+def print_ratios(given, direct, rivals, govd, fsync_median):
+    for connections in given.levels:
+        best = max(rivals, key=lambda rival: rival.rate(connections))
+        ratio = govd.rate(connections) / best.rate(connections)
+        print(f"{connections:>3} connections: govd / nginx = {ratio:.2f} ({best.name})")
+        record(f"govd / nginx at {connections} connections", round(ratio, 3), "times", "at least 0.6")
+    if 1 in given.levels:
+        added = (govd.figure(1, "median_us") - direct.figure(1, "median_us")) / 1000
+        print(f"added at 1 connection, median: {added:.3f} ms (two commits of {fsync_median / 1000:.3f} ms in it); by nginx "
+              f"{(min(rival.figure(1, 'median_us') for rival in rivals) - direct.figure(1, 'median_us')) / 1000:.3f} ms")
+        record("added by govd at 1 connection, median", round(added, 3), "ms",
+               f"at most 0.3 and two commits of {fsync_median / 1000:.3f}")
+
+
+def measure(given, bench):
+    print(f"machine: {machine()}")
+    direct, rivals, govd, contenders, key = line_up(given, bench)
     median, p99 = fsync_us(bench.state)
     print(f"disk: 4 KiB append + fdatasync in the state directory: median {median / 1000:.3f} ms, p99 {p99 / 1000:.3f} ms")
+    record("4 KiB append and fdatasync, median", round(median / 1000, 3), "ms")
     print(f"each turn {given.seconds} s, {given.rounds} of each, alternating; upstream and wrk share the cores",
           flush=True)
 
+    cpu = Cpu(bench.process)
     for connections in given.levels:
         for turn in range(given.rounds):
             for contender in contenders if turn % 2 == 0 else reversed(contenders):
-                report = wrk(contender, connections, given.seconds, key)
+                def run(contender=contender, connections=connections):
+                    return wrk(contender, connections, given.seconds, key)
+                report = cpu.turn(connections, run) if contender is govd else run()
                 contender.runs.setdefault(connections, []).append(report)
     print_table(contenders, given.levels)
-
     print()
-    for connections in given.levels:
-        best = max(rivals, key=lambda rival: rival.rate(connections))
-        print(f"{connections:>3} connections: govd / nginx = {govd.rate(connections) / best.rate(connections):.2f} "
-              f"({best.name})")
-    if 1 in given.levels:
-        mine = govd.figure(1, "median_us")
-        print(f"added at 1 connection, median: {(mine - direct.figure(1, 'median_us')) / 1000:.3f} ms "
-              f"(two commits of {median / 1000:.3f} ms in it); by nginx "
-              f"{(min(rival.figure(1, 'median_us') for rival in rivals) - direct.figure(1, 'median_us')) / 1000:.3f} ms")
+    print_ratios(given, direct, rivals, govd, median)
+    cpu.print()
 
     reports = [report for runs in govd.runs.values() for report in runs]
     cut = sum(connections * given.rounds for connections in given.levels)
     if given.profile:
-        reports.append(profile(given, govd, process, key))
+        reports.append(profile(given, govd, bench.process, key))
         cut += given.levels[-1]
-    check_books(bench, process, 1 + sum(report["answered"] for report in reports), cut)
+    check_books(bench, 1 + sum(report["answered"] for report in reports), cut)
     faults = [f"{contender.name} at {connections}" for contender in contenders
               for connections, runs in contender.runs.items() for run in runs if run["refused"] or run["broken"]]
     if faults:
@@ -368,4 +320,5 @@ def main():
             bench.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

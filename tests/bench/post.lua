@@ -9,6 +9,7 @@ local question = [[Hello, I ordered two lamps last Tuesday (order 48-1172) and o
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY")
+for name, value in string.gmatch(os.getenv("BENCH_HEADERS") or "", "([^:\n]+): ([^\n]+)") do wrk.headers[name] = value end
 wrk.body = '{"model":"' .. os.getenv("BENCH_MODEL") .. '","max_tokens":128,"temperature":0.2,"user":"customer-48",'
   .. '"messages":[{"role":"system","content":"' .. turn .. turn .. '"},{"role":"user","content":"' .. question .. '"}]}'
 

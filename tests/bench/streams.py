@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Measures what many open streams, a stream's chunk and a long request cost govd:
   memory  with 2,000 concurrent chat streams from a plain upstream that drips a chunk a second (at most 64 MiB)
+  tls     the same from an upstream over TLS (at most 256 MiB)
   delay   that relaying adds to a chunk, median, against the same stream taken from the upstream itself (0.1 ms)
   CPU     of govd for a request of 120 KB in the messages dialect, passed as it is (0.3 ms)
 Fails when a stream is not whole, when an answer is not 200, or when events and calls differ."""
@@ -9,16 +10,15 @@ import asyncio
 import json
 import os
 import pathlib
-import platform
 import re
-import resource
-import shutil
 import signal
+import ssl
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+from scene import Failure, Scene, cpu_seconds, machine, memory_mib, raise_descriptor_limit, record
 
 HERE = pathlib.Path(__file__).resolve().parent
 DRIP, TICK, LONG = "drip", "tick", "long"
@@ -30,10 +30,6 @@ MESSAGE = {"id": "msg_bench", "type": "message", "role": "assistant", "model": L
                      "output_tokens": 12}}
 
 
-class Failure(Exception):
-    pass
-
-
 # --- the upstream, a process of its own
 
 def chunk_event(**choice):
@@ -43,11 +39,15 @@ def chunk_event(**choice):
 
 
 class Upstream:
-    def __init__(self):
+    def __init__(self, certificate):
         self.over = asyncio.Event()  # ends the streams that drip
+        self.tls = None
+        if certificate:
+            self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self.tls.load_cert_chain(certificate)
 
     async def serve(self):
-        server = await asyncio.start_server(self.connection, "127.0.0.1", 0, backlog=4096)
+        server = await asyncio.start_server(self.connection, "127.0.0.1", 0, backlog=4096, ssl=self.tls)
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         self.over.set()
@@ -118,16 +118,6 @@ async def events(reader):
 
 # --- what is measured
 
-def memory_mib(process):
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
-
-
-def cpu_seconds(process):
-    stat = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
-
-
 async def measure_memory(bench, streams):
     idle = memory_mib(bench.process)
     gate, open_now, chunks = asyncio.Semaphore(64), 0, 0
@@ -162,7 +152,11 @@ async def measure_memory(bench, streams):
     rate, share = (chunks - before) / seconds, (cpu_seconds(bench.process) - cpu) / seconds
     bench.end_drip()
     await asyncio.wait_for(asyncio.gather(*tasks), 60)
-    print(f"memory: {streams} concurrent streams, {rate:.0f} chunks/s: govd {most:.1f} MiB resident (target 64), "
+    target = 256 if bench.certificate else 64
+    way = "over TLS" if bench.certificate else "plain"
+    record(f"govd idle, with a {way} provider", round(idle, 1), "MiB", "at most 15")
+    record(f"govd with {streams} concurrent streams, {way}", round(most, 1), "MiB", f"at most {target}")
+    print(f"memory: {streams} concurrent streams, {way}, {rate:.0f} chunks/s: govd {most:.1f} MiB resident (target {target}), "
           f"{idle:.1f} idle before, {memory_mib(bench.process):.1f} after; {(most - idle) * 1024 / streams:.1f} KiB a stream, "
           f"{share * 100:.0f}% of a core", flush=True)
     return streams
@@ -189,6 +183,7 @@ async def measure_delay(bench, rounds):
         for delays, port, model in ways if turn % 2 == 0 else reversed(ways):
             delays += (await chunk_delays(port, bench.key, model))[10:]
     added = statistics.median(through) - statistics.median(direct)
+    record("a stream's chunk comes later by, median", round(added, 3), "ms", "at most 0.1")
     print(f"delay: a chunk each {TICK_SECONDS * 1000:.0f} ms, {len(through)} through govd and {len(direct)} direct: median "
           f"{statistics.median(through):.3f} ms and {statistics.median(direct):.3f} ms, added {added:.3f} ms (target 0.1); "
           f"p99 {statistics.quantiles(through, n=100)[98]:.3f} ms and {statistics.quantiles(direct, n=100)[98]:.3f} ms",
@@ -229,6 +224,8 @@ async def measure_cpu(bench, calls):
         cpu, begun = cpu_seconds(bench.process), time.monotonic()
         await asyncio.gather(*(connection(calls // 4) for _ in range(4)))
         spent, seconds = cpu_seconds(bench.process) - cpu, time.monotonic() - begun
+        record(f"govd's CPU for a messages call of {len(body) / 1000:.1f} KB", round(spent / calls * 1000, 3), "ms",
+               "at most 0.3" if len(body) > 100_000 else None)
         print(f"CPU: {calls} messages calls of {len(body) / 1000:.1f} KB, 4 at once, {calls / seconds:.0f} calls/s: "
               f"{spent / calls * 1000:.3f} ms of govd's a call" + (" (target 0.3)" if len(body) > 100_000 else ""), flush=True)
     return 2 * (20 + calls // 4 * 4)
@@ -236,91 +233,64 @@ async def measure_cpu(bench, calls):
 
 # --- the scene
 
-class Bench:
-    def __init__(self, programs):
-        self.govd, self.govctl = programs / "daemon/govd", programs / "cli/govctl"
-        for program in (self.govd, self.govctl):
-            if not program.exists():
-                raise Failure(f"{program} is missing; cmake --build --preset release builds it")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="govd-streams-"))
-        self.socket = self.directory / "s"
-        self.process = self.upstream = None
+class Bench(Scene):
+    def begin(self, tls):
+        self.certificate = self.make_certificate() if tls else ""
+        self.upstream = self.start(sys.executable, __file__, f"--upstream={self.certificate}", stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        self.upstream_port = int(self.upstream.stdout.readline())
+        self.start_govd()
+        self.make_shop()
+        for name, kind in [("bench", "openai"), ("claude", "anthropic")]:
+            scheme, flags = "http", []
+            if tls:  # its own 2,000 handshakes take the upstream a while
+                scheme, flags = "https", ["--ca-file", self.certificate, "--allow-private=on", "--connect-timeout", "60s"]
+            self.add_provider(name, kind, f"{scheme}://127.0.0.1:{self.upstream_port}/v1", [DRIP, TICK, LONG], *flags)
+        self.key = self.make_key()
 
-    def ctl(self, *words, stdin=None):
-        run = subprocess.run([self.govctl, "--socket", self.socket, *words], input=stdin, capture_output=True, text=True,
-                             check=False)
-        if run.returncode:
-            raise Failure(f"govctl {' '.join(map(str, words))} ended with {run.returncode}: {run.stderr.strip()}")
-        return run.stdout
+    def make_certificate(self):
+        """For 127.0.0.1, with its key, in one file."""
+        path, key = self.directory / "certificate.pem", self.directory / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
+                        "-out", path], check=True, capture_output=True)
+        path.write_text(path.read_text() + key.read_text())
+        return path
 
     def end_drip(self):
         self.upstream.stdin.write("over\n")
         self.upstream.stdin.flush()
 
-    def start(self):
-        self.upstream = subprocess.Popen([sys.executable, __file__, "--upstream"], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True)
-        self.upstream_port = int(self.upstream.stdout.readline())
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", self.govd, "--state-dir", self.directory / "state", "--keys-dir",
-             self.directory / "keys", "--socket", self.socket, "--listen", "127.0.0.1:0", "--log-file",
-             self.directory / "log", "--log-level", "warn"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while subprocess.run([self.govctl, "--socket", self.socket, "status"], capture_output=True, check=False).returncode:
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Failure("govd did not start:\n" + (self.directory / "log").read_text(errors="replace")[-2000:])
-            time.sleep(0.02)
-        self.ctl("org", "create", "bench", "--slug", "bench")
-        self.ctl("workspace", "create", "bench/main")
-        self.ctl("group", "create", "bench/main/web")
-        self.ctl("agent", "create", "bench/main/web/shop")
-        for name, kind in [("bench", "openai"), ("claude", "anthropic")]:
-            self.ctl("provider", "add", name, "--kind", kind, "--base-url", f"http://127.0.0.1:{self.upstream_port}/v1")
-            self.ctl("credential", "add", "bench", name, "--stdin", stdin="sk-bench-upstream-credential\n")
-            for model in (DRIP, TICK, LONG):
-                self.ctl("pricing", "set", name, model, "--input", "0.000150", "--output", "0.000600")
-        self.ctl("ledger", "purchase", "bench", "9000000000000")
-        self.ctl("budget", "set", "bench/main/web/shop", "--period", "monthly", "--limit", "8000000000000")
-        secret = self.directory / "key"
-        self.ctl("key", "create", "bench/main/web/shop", "--name", "bench", "--secret-file", secret)
-        self.key = secret.read_text().strip()
-        self.port = int(json.loads(self.ctl("status", "-o", "json"))["gateway"]["url"].rsplit(":", 1)[1])
-
     def check_books(self, calls):
         """Every call is one event that succeeded, nothing is held, the chain verifies."""
-        deadline = time.monotonic() + 30
-        while json.loads(self.ctl("status", "-o", "json"))["inflight"] and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.ctl("ledger", "verify", "bench")
-        balance = json.loads(self.ctl("ledger", "balance", "bench", "-o", "json"))
-        succeeded = json.loads(self.ctl("usage", "history", "bench", "--status", "SUCCESS", "--all", "-o", "json"))["items"]
-        print(f"books: {calls} calls answered, {len(succeeded)} SUCCESS, {balance['reserved']} credits held; ledger verify ok")
-        if len(succeeded) != calls or balance["reserved"]:
+        self.stop_govd()
+        with self.books() as books:
+            succeeded = books.execute("SELECT count(*) FROM usage_events WHERE status = 'SUCCESS'").fetchone()[0]
+            held = books.execute("SELECT count(*) FROM reservations").fetchone()[0]
+        print(f"books: {calls} calls answered, {succeeded} SUCCESS, {held} holds left; ledger verify ok, govd verify ok")
+        if succeeded != calls or held:
             raise Failure("calls, events and holds do not agree")
-
-    def close(self):
-        for process in (self.process, self.upstream):
-            if process is None:
-                continue
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 async def measure(given, bench):
     calls = 0
     # Memory first: what the others leave behind is none of the streams'.
-    if "memory" in given.only:
+    if "memory" in given.only or bench.certificate:
         calls += await measure_memory(bench, given.streams)
-    if "delay" in given.only:
+    if "delay" in given.only and not bench.certificate:
         calls += await measure_delay(bench, given.rounds)
-    if "cpu" in given.only:
+    if "cpu" in given.only and not bench.certificate:
         calls += await measure_cpu(bench, given.calls)
     bench.check_books(calls)
+
+
+def run(given, tls):
+    bench = Bench(given.programs.resolve())
+    try:
+        bench.begin(tls)
+        asyncio.run(measure(given, bench))
+    finally:
+        bench.close()
 
 
 def main():
@@ -328,35 +298,28 @@ def main():
     parser.add_argument("--streams", type=int, default=2000, help="open at once (2000)")
     parser.add_argument("--rounds", type=int, default=4, help="streams of 500 chunks, each way, for the delay (4)")
     parser.add_argument("--calls", type=int, default=1000, help="requests of each length for the CPU (1000)")
-    parser.add_argument("--only", default="memory delay cpu", help='"memory delay cpu"')
+    parser.add_argument("--only", default="memory tls delay cpu", help='"memory tls delay cpu"')
     parser.add_argument("--programs", type=pathlib.Path, default=HERE.parents[1] / "build/release",
                         help="the build whose govd and govctl are measured (build/release)")
-    parser.add_argument("--upstream", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--upstream", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if given.upstream:
-        asyncio.run(Upstream().serve())
-        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    bench = None
     try:
-        if hard != resource.RLIM_INFINITY and hard < given.streams + 100:
-            raise Failure(f"{given.streams} streams need as many descriptors; the limit is {hard}")
-        bench = Bench(given.programs.resolve())
-        load = os.getloadavg()[0]
-        print(f"machine: {os.cpu_count()} cores, Linux {platform.release()}, load {load:.1f} before; upstream and client share "
-              "the cores", flush=True)
-        bench.start()
-        asyncio.run(measure(given, bench))
+        raise_descriptor_limit(given.streams + 100)
+        if given.upstream is not None:
+            asyncio.run(Upstream(given.upstream).serve())
+            return
+        print(f"machine: {machine()}, load {os.getloadavg()[0]:.1f} before; upstream and client share the cores", flush=True)
+        parts = given.only.split()
+        if set(parts) - {"tls"}:
+            run(given, tls=False)
+        if "tls" in parts:
+            run(given, tls=True)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    finally:
-        if bench:
-            bench.close()
 
 
 main()

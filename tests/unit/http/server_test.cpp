@@ -165,6 +165,9 @@ TEST_CASE("What two parsers may read in two ways is refused, and the connection 
       "GET / HTTP/2.0\r\nHost: x\r\n\r\n",
       "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
       "GET nonsense HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET http://y/ HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET http://x:81/ HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET http://y@x/ HTTP/1.1\r\nHost: x\r\n\r\n",
       "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
       "\x16\x03\x01\x02\x00\x01\xfc\x03\x03"s,
   };
@@ -180,6 +183,16 @@ TEST_CASE("What two parsers may read in two ways is refused, and the connection 
     CHECK(client.to_end().empty());
     CHECK(client.closed());
   }
+}
+
+TEST_CASE("A target in absolute form is the path in it") {
+  Running running(echo);
+  Raw client(running.port);
+  client.send("GET http://X:80/a?b HTTP/1.1\r\nHost: x:80\r\n\r\n");
+  const auto answer = client.answer();
+  CHECK(answer.status == 200);
+  CHECK(answer.head.find("X-Path: /a\r\n") != std::string::npos);
+  CHECK(answer.head.find("X-Query: b\r\n") != std::string::npos);
 }
 
 TEST_CASE("A refusal is not overtaken by a reset while the client still sends") {
@@ -279,6 +292,32 @@ TEST_CASE("Slow clients are let go") {
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
     CHECK(client.answer().status == 504);
     CHECK(client.closed());
+  }
+  SECTION("in the body, however steadily it drips") {
+    for (const bool chunked : {false, true}) {
+      CAPTURE(chunked);
+      Raw client(running.port);
+      client.send("POST / HTTP/1.1\r\nHost: x\r\n"s +
+                  (chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 100000\r\n\r\n"));
+      std::atomic<bool> stop{false};
+      std::thread drip([&] {
+        while (!stop && client.send(chunked ? "1\r\na\r\n" : "a")) std::this_thread::sleep_for(100ms);
+      });
+      const auto answer = client.answer();
+      stop = true;
+      drip.join();
+      CHECK(answer.status == 504);
+      CHECK(client.closed());
+    }
+  }
+  SECTION("but not for a body that comes fast enough on the whole") {
+    Raw client(running.port);
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4104\r\n\r\n" + std::string(4096, 'a'));
+    for (int i = 0; i < 4; ++i) {
+      std::this_thread::sleep_for(400ms);
+      client.send("aa");
+    }
+    CHECK(client.answer().status == 200);
   }
   SECTION("between requests") {
     Raw client(running.port);

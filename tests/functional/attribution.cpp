@@ -62,7 +62,7 @@ TEST_CASE("usage is narrowed to a tag or a session", "[attribution]") {
 TEST_CASE("govctl usage report shows it", "[attribution]") {
   Attributed d;
   const auto govctl = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), {GOVCTL_PROGRAM, "--socket", d.daemon.socket()});
+    words.insert(words.begin(), {govctl_program(), "--socket", d.daemon.socket()});
     return run(words);
   };
   const ProgramEnd report = govctl({"usage", "report", "acme", "--by", "tag:team", "--jq", ".items[0].name"});

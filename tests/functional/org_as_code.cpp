@@ -19,8 +19,6 @@ using namespace govctl::test;
 
 namespace {
 
-bool holds(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
-
 struct Desk {
   TestDaemon daemon;
   Directory directory;
@@ -35,10 +33,9 @@ struct Desk {
     return {std::istreambuf_iterator<char>(stream), {}};
   }
   ProgramEnd ctl(std::vector<std::string> words, const std::vector<std::string>& variables = {}) const {
-    const char* named = std::getenv("GOVCTL");
     std::vector<std::string> command{"/usr/bin/env"};
     command.insert(command.end(), variables.begin(), variables.end());
-    command.insert(command.end(), {named != nullptr ? named : GOVCTL_PROGRAM, "--socket", daemon.socket()});
+    command.insert(command.end(), {govctl_program(), "--socket", daemon.socket()});
     command.insert(command.end(), words.begin(), words.end());
     return run(command);
   }

@@ -23,12 +23,9 @@ constexpr auto table = R"({
 })";
 
 ProgramEnd ctl(const TestDaemon& daemon, std::vector<std::string> words) {
-  const char* named = std::getenv("GOVCTL");
-  words.insert(words.begin(), {named != nullptr ? named : GOVCTL_PROGRAM, "--socket", daemon.socket()});
+  words.insert(words.begin(), {govctl_program(), "--socket", daemon.socket()});
   return run(words);
 }
-
-bool holds(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 #pragma once
 // govctl against a test's daemon.
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -11,11 +10,6 @@
 #include "tests/functional/harness/daemon.h"
 
 namespace govctl::test {
-
-inline std::string govctl_program() {
-  const char* named = std::getenv("GOVCTL");
-  return named != nullptr ? named : GOVCTL_PROGRAM;
-}
 
 // Where govctl's settings lie.
 inline std::string settings_of(const TestDaemon& daemon) { return daemon.directory() + "/me/.config/govctl"; }
@@ -37,9 +31,6 @@ inline Json ctl_json(const TestDaemon& daemon, std::vector<std::string> words) {
   return json;
 }
 
-inline bool holds(const std::string& text, const std::string& words) {
-  return text.find(words) != std::string::npos;
-}
 inline std::string content_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;

@@ -97,11 +97,6 @@ ProgramEnd run(const std::vector<std::string>& command) {
   return end;
 }
 
-std::string govd_program() {
-  const char* named = std::getenv("GOVD");
-  return named != nullptr ? named : GOVD_PROGRAM;
-}
-
 TestDaemon::TestDaemon(const Options& options) : options_(options) {
   if (options_.start) start();
 }
@@ -131,7 +126,7 @@ std::vector<std::string> TestDaemon::command() const {
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
   if (options_.slow_disk) {
     words.insert(words.begin(),
-                 {"/usr/bin/env", "LD_PRELOAD=" GOVD_SLOW_DISK, "GOVD_DISK_HELD=" + disk_held()});
+                 {"/usr/bin/env", "LD_PRELOAD=" + slow_disk_library(), "GOVD_DISK_HELD=" + disk_held()});
   }
   return words;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/functional/harness/http.h"
+#include "tests/functional/harness/programs.h"
 
 namespace govctl::test {
 
@@ -33,7 +34,9 @@ struct ProgramEnd {
 };
 // Runs a program to its end, with nothing on stdin.
 ProgramEnd run(const std::vector<std::string>& command);
-std::string govd_program();
+inline bool holds(const std::string& text, const std::string& words) {
+  return text.find(words) != std::string::npos;
+}
 
 struct Options {
   std::vector<std::string> flags;

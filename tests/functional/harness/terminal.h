@@ -2,18 +2,12 @@
 // govctl against the real daemon, as a user types it.
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "tests/functional/harness/daemon.h"
 
 namespace govctl::test {
-
-inline std::string govctl_program() {
-  const char* named = std::getenv("GOVCTL");
-  return named != nullptr ? named : GOVCTL_PROGRAM;
-}
 
 struct Terminal {
   TestDaemon daemon;
@@ -74,9 +68,5 @@ struct GovernedTerminal : Terminal {
     return active;
   }
 };
-
-inline bool holds(const std::string& text, const std::string& words) {
-  return text.find(words) != std::string::npos;
-}
 
 }  // namespace govctl::test

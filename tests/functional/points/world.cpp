@@ -10,11 +10,6 @@
 namespace govctl::test {
 namespace {
 
-std::string program() {
-  const char* named = std::getenv("GOVCTL");
-  return named != nullptr ? named : GOVCTL_PROGRAM;
-}
-
 // As sh reads it back.
 std::string as_word(const std::string& word) {
   std::string made = "'";
@@ -95,7 +90,7 @@ Ended PointWorld::end(std::vector<std::string> command, const Setting& setting) 
                                  "HOME=" + scratch_.path(),
                                  "XDG_CONFIG_HOME=" + scratch_.path(),
                                  "XDG_STATE_HOME=" + scratch_.path()};
-  const std::string folder = program().substr(0, program().rfind('/'));
+  const std::string folder = govctl_program().substr(0, govctl_program().rfind('/'));
   words.push_back("PATH=" + folder + ":/usr/local/bin:/usr/bin:/bin");
   words.push_back("GOVCTL_SOCKET=" + (setting.socket.empty() ? daemon.socket() : setting.socket));
   for (const auto& [name, value] : setting.env) words.push_back(name + "=" + value);
@@ -109,7 +104,7 @@ Ended PointWorld::end(std::vector<std::string> command, const Setting& setting) 
 }
 
 Ended PointWorld::ctl(const std::vector<std::string>& words, const Setting& setting) const {
-  std::vector<std::string> command{program()};
+  std::vector<std::string> command{govctl_program()};
   command.insert(command.end(), words.begin(), words.end());
   return end(std::move(command), setting);
 }

@@ -1,1 +1,0 @@
-// The tests' precompiled headers are built with this file.

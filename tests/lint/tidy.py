@@ -46,6 +46,16 @@ def changed(root, base):
     return [name for name in dict.fromkeys(named) if name.endswith((".cpp", ".h")) and (root / name).is_file()]
 
 
+def sources(root, build):
+    """What the build compiles, be it by a file that only includes it: for such a one clang-tidy takes its neighbour's
+    command."""
+    files = {pathlib.Path(command["file"]) for command in json.loads((build / "compile_commands.json").read_text())}
+    made = {file for file in files if file.is_relative_to(build)}
+    joined = {pathlib.Path(name) for file in made if file.exists()
+              for name in re.findall(r'^#include "(/.*\.cpp)"$', file.read_text(), re.MULTILINE)}
+    return {file.relative_to(root).as_posix() for file in (files - made) | joined if file.is_relative_to(root)}
+
+
 def units_for(root, names, compiled):
     """The compiled units that show these files: the .cpp itself; for a header its own .cpp, else one that includes it."""
     units = []
@@ -78,10 +88,7 @@ def main():
     arguments = parser.parse_args()
     root = arguments.root.resolve()
 
-    commands = json.loads((arguments.build / "compile_commands.json").read_text())
-    compiled = {pathlib.Path(command["file"]).relative_to(root).as_posix()
-                for command in commands if pathlib.Path(command["file"]).is_relative_to(root)
-                and not pathlib.Path(command["file"]).is_relative_to(arguments.build.resolve())}
+    compiled = sources(root, arguments.build.resolve())
     if not compiled:
         sys.exit("tidy: no compile commands, so the check itself is broken")
     if arguments.full:

@@ -64,7 +64,7 @@ Spoken spoken(const std::string& how) {
 const int little_quarantine =
     ::setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=64", 1);
 constexpr std::int64_t kept(std::int64_t bytes) {
-#if __has_feature(address_sanitizer)
+#ifdef GOVD_SANITIZED
   return bytes * 5;
 #else
   return bytes;

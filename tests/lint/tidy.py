@@ -53,7 +53,8 @@ def sources(root, build):
     made = {file for file in files if file.is_relative_to(build)}
     joined = {pathlib.Path(name) for file in made if file.exists()
               for name in re.findall(r'^#include "(/.*\.cpp)"$', file.read_text(), re.MULTILINE)}
-    return {file.relative_to(root).as_posix() for file in (files - made) | joined if file.is_relative_to(root)}
+    return {file.relative_to(root).as_posix() for file in (files - made) | joined
+            if file.is_relative_to(root) and file.exists()}
 
 
 def units_for(root, names, compiled):

@@ -118,7 +118,7 @@ TEST_CASE("an org is made from a file, with its keys, and its agent calls", "[or
   const std::string key = applied["keys"][0]["key"];
   CHECK(key.rfind("cpk_", 0) == 0);
   CHECK(holds(desk.says(0, {"apply", "-f", file}), "No changes"));
-  CHECK(desk.says(0, {"plan", "-f", file}).find("+") == std::string::npos);
+  CHECK(desk.says(0, {"plan", "-f", file}).find('+') == std::string::npos);
 
   desk.daemon.buy("acme", 100'000);
   CHECK(desk.daemon.chat(key, request("mock-model", 20)).status == 200);
@@ -431,7 +431,6 @@ TEST_CASE("what is wrong in a file is told by its line", "[org_as_code]") {
 TEST_CASE("the platform's providers and prices are one document", "[org_as_code]") {
   Desk desk;
   desk.says(0, {"export", "--platform", "-f", desk.file("platform.yaml")});
-  const std::string exported = desk.read("platform.yaml");
   CHECK(holds(desk.says(0, {"apply", "--platform", "-f", desk.file("platform.yaml")}), "No changes"));
   CHECK(holds(desk.says(0, {"diff", "--platform", "-f", desk.file("platform.yaml")}), "No differences"));
   CHECK(holds(desk.says(64, {"plan", "-f", desk.file("platform.yaml")}), "--platform"));

@@ -101,7 +101,7 @@ TEST_CASE("usage is told as it was recorded, summed and narrowed") {
   daemon.make("POST", "/credits/purchase", {{"org", "acme"}, {"amount", 100'000}});
   daemon.clock.advance_seconds(1);
   const RequestId call = daemon.make_call("acme", 750, "alice");
-  daemon.clock.advance_seconds(2 * 86'400);
+  daemon.clock.advance_seconds(std::int64_t{2} * 86'400);
   daemon.make_call("acme", 250, "bob", "gpt-4o-mini");
   daemon.close();
   daemon.open();  // memory is rebuilt from the file, as at a start

@@ -27,7 +27,7 @@ if [ "$(id -u)" -eq 0 ]; then
   govctl status >/dev/null
   is "the system's unit after a request to its socket" "$(systemctl is-active govd.service)" active
   is "its user" "$(stat -c %U "/proc/$(systemctl show govd.service -p MainPID --value)")" govd
-  call /root/demo.key
+  call "$HOME/demo.key"
   systemctl restart govd.service
   is "after a restart it" "$(govctl status --jq .orgs)" 1
   systemctl stop govd.service govd.socket

@@ -65,12 +65,6 @@ Result<void> Registry::load() {
       }
       continue;
     }
-    auto org_reader = store::Connection::open((*tenant)->path(), store::Access::read);
-    if (org_reader) {
-      if (auto ok = store::mend_anchor_log(**org_reader, org.id, services_.anchors_dir); !ok) {
-        log::warn("the anchors' log could not be mended", {{log::Field::org, org.slug}});
-      }
-    }
     state_->enter(*tenant);
   }
   return {};

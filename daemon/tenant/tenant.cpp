@@ -6,6 +6,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "daemon/store/anchor_rows.h"
 #include "daemon/store/org_config.h"
 #include "daemon/store/revocations.h"
 #include "daemon/telemetry/log.h"
@@ -24,11 +25,9 @@ std::unexpected<Error> is_sealed() {
 constexpr std::int64_t unanswered = 500;
 
 // What a crash left open: settled once, at the hold (30-ledger.md "Crash").
-Result<void> settle_leftovers(store::Writers& writers, store::File& file, const std::string& path,
+Result<void> settle_leftovers(store::Writers& writers, store::File& file, store::Connection& reader,
                               const BillingGroupId& group, Timestamp now) {
-  auto reader = store::Connection::open(path, store::Access::read);
-  if (!reader) return std::unexpected(reader.error());
-  auto open = store::open_reservations(**reader);
+  auto open = store::open_reservations(reader);
   if (!open) return std::unexpected(open.error());
   // All at once: they share a commit, and, being settlements, are written on a disk that is nearly full, too.
   std::vector<std::future<Result<void>>> written;
@@ -124,6 +123,9 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
   if (auto ok = store::mend_revocations(revocations, (*snapshot)->config()); !ok) {
     log::warn("the journal of revoked keys could not be mended", {{log::Field::file, revocations}});
   }
+  if (auto ok = store::mend_anchor_log(**reader, id, services.anchors_dir); !ok) {
+    log::warn("the anchors' log could not be mended", {{log::Field::org, (*snapshot)->root().slug}});
+  }
 
   State& state = *tenant->state_;
   const Timestamp now = services.clock->now();
@@ -133,7 +135,8 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
   if (!latest) return give_up(latest.error());
   state.meters.open(now, latest->value_or(now));
   const Timestamp at = state.meters.charge_time(now).at;
-  if (auto ok = settle_leftovers(*services.writers, **file, path, group, at); !ok) return give_up(ok.error());
+  if (auto ok = settle_leftovers(*services.writers, **file, **reader, group, at); !ok)
+    return give_up(ok.error());
 
   state.data_keys = std::move(*data_keys);
   for (const auto& row : (*snapshot)->config().data_keys) {

@@ -2,14 +2,15 @@
 
 #include <stdlib.h>
 
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "daemon/store/catalog.h"
+#include "daemon/store/file.h"
 #include "daemon/store/keys.h"
 #include "daemon/store/units.h"
+#include "daemon/store/worker.h"
 #include "daemon/telemetry/log.h"
 
 namespace govctl::test {
@@ -63,7 +64,7 @@ Uuid Agent::at(Level level, const OrgId& org) const {
   return key.bytes;
 }
 
-Run::Run(Home& given) : home(given) {
+Serving::Serving(Home& given) : home(given) {
   store::WriterOptions options;
   options.threads = 1;
   options.min_free_bytes = 0;
@@ -71,7 +72,6 @@ Run::Run(Home& given) : home(given) {
   options.journal_segment_bytes = 16 * store::block_bytes;
   options.make_journal = home.disk.journals();
   writers = std::make_unique<store::Writers>(options, home.clock, [this](const Error&) { fatal = true; });
-  tenant::Services services;
   services.writers = writers.get();
   services.keyring = home.keyring.get();
   services.clock = &home.clock;
@@ -82,18 +82,38 @@ Run::Run(Home& given) : home(given) {
   services.signer.verify = [&home = home](auto message, auto signature) {
     return home.keyring->verify(message, signature);
   };
+}
+
+Serving::~Serving() { stop_writing(); }
+
+void Serving::stop_writing() {
+  home.loop.turn();
+  writers.reset();
+  home.loop.turn();  // what the writers woke has gone
+}
+
+std::shared_ptr<tenant::Tenant> Serving::open(const OrgId& org) const {
+  return must(tenant::Tenant::open(org, home.org_path(org), services), "the org");
+}
+
+void Serving::close(std::shared_ptr<tenant::Tenant> tenant) const {
+  home.loop.turn();
+  store::File& file = tenant->file();
+  file.schedule.worker->close(file);
+  home.loop.turn();
+}
+
+Run::Run(Home& given) : Serving(given) {
   registry = std::make_unique<tenant::Registry>(tenant::RegistryOptions{home.state_dir()}, services);
   must(registry->load(), "the start");
 }
 
 Run::~Run() {
-  home.loop.turn();
-  writers.reset();
-  home.loop.turn();  // what the writers woke has gone
+  stop_writing();
   registry.reset();
 }
 
-domain::AuditRecord Run::audit(const std::string& event) const {
+domain::AuditRecord Serving::audit(const std::string& event) const {
   domain::AuditRecord record;
   record.id = AuditId::mint(home.clock.now().millis());
   record.actor_kind = "local";
@@ -160,7 +180,8 @@ Agent Run::add_agent(tenant::Tenant& org, const std::string& name) {
   return made;
 }
 
-Result<bool> Run::change(tenant::Tenant& org, std::move_only_function<Result<void>(store::Transaction&)> work) {
+Result<bool> Serving::change(tenant::Tenant& org,
+                             std::move_only_function<Result<void>(store::Transaction&)> work) {
   std::move_only_function<Result<bool>(store::Transaction&)> wrapped =
       [work = std::move(work)](store::Transaction& tx) mutable -> Result<bool> {
     if (auto ok = work(tx); !ok) return std::unexpected(ok.error());
@@ -169,8 +190,8 @@ Result<bool> Run::change(tenant::Tenant& org, std::move_only_function<Result<voi
   return home.loop.run(org.change<bool>(std::move(wrapped), false));
 }
 
-Result<store::Appended> Run::append(tenant::Tenant& org, std::int64_t amount, const std::string& key,
-                                    bool allow_negative) {
+Result<store::Appended> Serving::append(tenant::Tenant& org, std::int64_t amount, const std::string& key,
+                                        bool allow_negative) {
   domain::LedgerEntry entry;
   entry.id = EntryId::mint(home.clock.now().millis());
   entry.group_id = org.snapshot()->config().org.billing_group;
@@ -182,11 +203,11 @@ Result<store::Appended> Run::append(tenant::Tenant& org, std::int64_t amount, co
   return home.loop.run(org.append(entry, audit("ledger.append"), allow_negative, false));
 }
 
-void Run::catch_up(const tenant::Tenant& org) const {
+void Serving::catch_up(const tenant::Tenant& org) const {
   must_be(catch_up_if_it_can(org), "what was promised cannot be written");
 }
 
-bool Run::catch_up_if_it_can(const tenant::Tenant& org) const {
+bool Serving::catch_up_if_it_can(const tenant::Tenant& org) const {
   std::promise<Result<void>> promise;
   auto written = promise.get_future();
   writers->submit(
@@ -195,9 +216,9 @@ bool Run::catch_up_if_it_can(const tenant::Tenant& org) const {
   return written.get().has_value();
 }
 
-tenant::CallFacts Run::facts(const Agent& who, std::int64_t input, std::int64_t output) const {
+tenant::CallFacts Serving::facts(tenant::Caller caller, std::int64_t input, std::int64_t output) const {
   tenant::CallFacts facts;
-  facts.caller = must(registry->authenticate(who.hash), "a key");
+  facts.caller = std::move(caller);
   facts.request_id = RequestId::mint(home.clock.now().millis());
   facts.dialect = "chat";
   facts.ask.model = "mock-unit";
@@ -208,26 +229,31 @@ tenant::CallFacts Run::facts(const Agent& who, std::int64_t input, std::int64_t 
   return facts;
 }
 
-std::string Run::fault_of(const std::string& path, store::FileKind kind, const OrgId& org,
-                          const store::Expected& expected) const {
-  auto reader = must(store::Connection::open(path, store::Access::read), "a reader");
+tenant::CallFacts Run::facts(const Agent& who, std::int64_t input, std::int64_t output) const {
+  return Serving::facts(must(registry->authenticate(who.hash), "a key"), input, output);
+}
+
+std::string Serving::fault_in(store::Connection& connection, store::FileKind kind, const OrgId& org,
+                              const store::Expected& expected) const {
   const auto report =
-      must(store::verify_file(*reader, kind, org, home.anchors_dir(), registry->services().signer, &expected),
-           "verify");
+      must(store::verify_file(connection, kind, org, home.anchors_dir(), services.signer, &expected), "verify");
   for (const auto& table : report.tables) {
     if (!table.fault.empty()) return table.fault;
   }
   return {};
 }
 
-std::string Run::fault(const tenant::Tenant& org) const {
+std::string Serving::fault(const tenant::Tenant& org) const {
+  auto reader = must(store::Connection::open(org.path(), store::Access::read), "a reader");
   const store::Expected expected{writers->committed_heads(org.file()), org.balance().balance.value()};
-  return fault_of(org.path(), store::FileKind::org, org.id(), expected);
+  return fault_in(*reader, store::FileKind::org, org.id(), expected);
 }
 
 std::string Run::catalog_fault() const {
+  auto reader =
+      must(store::Connection::open(home.state_dir() + "/catalog.db", store::Access::read), "a reader");
   const store::Expected expected{writers->committed_heads(registry->catalog()), std::nullopt};
-  return fault_of(home.state_dir() + "/catalog.db", store::FileKind::catalog, OrgId{}, expected);
+  return fault_in(*reader, store::FileKind::catalog, OrgId{}, expected);
 }
 
 asio::awaitable<MaybeHold> reserve(tenant::CallFacts facts) {
@@ -244,20 +270,6 @@ asio::awaitable<Result<domain::Charge>> settle(tenant::Hold hold, std::int64_t i
   usage[domain::PriceKind::output] = output;
   hold.outcome().usage = usage;
   co_return co_await hold.settle();
-}
-
-std::uint64_t argument(int argc, char** argv, std::string_view flag, std::uint64_t otherwise) {
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (flag != argv[i]) continue;
-    const std::string_view text = argv[i + 1];
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-      throw Failure(fmt::format("{} {}: not a number", flag, text));
-    }
-    return value;
-  }
-  return otherwise;
 }
 
 }  // namespace govctl::test

@@ -10,21 +10,18 @@
 #include <boost/asio/io_context.hpp>
 #include <future>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "daemon/secrets/secrets.h"
 #include "daemon/tenant/registry.h"
+#include "tests/crash/arguments.h"
 #include "tests/crash/sim_disk.h"
 
 namespace govctl::test {
 
 namespace asio = boost::asio;
 
-struct Failure : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 template <class T>
 T must(Result<T> result, const char* what) {
   if (!result) throw Failure(fmt::format("{}: {}", what, result.error().message));
@@ -124,27 +121,26 @@ struct Agent {
   [[nodiscard]] Uuid at(Level level, const OrgId& org) const;
 };
 
-// The daemon's life between two starts.
-class Run {
+// The store's threads, and what tenants need of a daemon.
+class Serving {
  public:
-  // Opens what lies on the disk. A Failure when the catalog cannot be opened.
-  explicit Run(Home& home);
-  // As the daemon stops, but for the anchors. Nobody holds a tenant of it any more.
-  ~Run();
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
+  explicit Serving(Home& home);
+  // What was queued is written. Nobody holds a tenant of it any more.
+  ~Serving();
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
 
   Home& home;
   tenant::PlatformView platform;
   std::unique_ptr<store::Writers> writers;
-  std::unique_ptr<tenant::Registry> registry;
+  tenant::Services services;
   std::atomic<bool> fatal = false;  // the store asked for the daemon's end
 
+  // An organization's file by itself, as a start opens it, and as a stop closes it.
+  std::shared_ptr<tenant::Tenant> open(const OrgId& org) const;
+  void close(std::shared_ptr<tenant::Tenant> tenant) const;
+
   // --- what administrators do
-  std::shared_ptr<tenant::Tenant> make_org(const OrgId& org, const std::string& slug,
-                                           std::optional<Credits> overdraft);
-  Result<bool> price(const std::string& model);
-  Agent add_agent(tenant::Tenant& org, const std::string& name);
   Result<bool> change(tenant::Tenant& org, std::move_only_function<Result<void>(store::Transaction&)> work);
   [[nodiscard]] domain::AuditRecord audit(const std::string& event) const;
   Result<store::Appended> append(tenant::Tenant& org, std::int64_t amount, const std::string& key,
@@ -154,22 +150,41 @@ class Run {
   bool catch_up_if_it_can(const tenant::Tenant& org) const;
 
   // --- calls
-  tenant::CallFacts facts(const Agent& who, std::int64_t input, std::int64_t output) const;
+  tenant::CallFacts facts(tenant::Caller caller, std::int64_t input, std::int64_t output) const;
   // The org's proof, with the heads and the sum in memory. The fault, or empty.
   [[nodiscard]] std::string fault(const tenant::Tenant& org) const;
-  [[nodiscard]] std::string catalog_fault() const;
 
- private:
-  [[nodiscard]] std::string fault_of(const std::string& path, store::FileKind kind, const OrgId& org,
+ protected:
+  [[nodiscard]] std::string fault_in(store::Connection& connection, store::FileKind kind, const OrgId& org,
                                      const store::Expected& expected) const;
+  void stop_writing();
+};
+
+// The daemon's life between two starts.
+class Run : public Serving {
+ public:
+  // Opens what lies on the disk. A Failure when the catalog cannot be opened.
+  explicit Run(Home& home);
+  // As the daemon stops, but for the anchors. Nobody holds a tenant of it any more.
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  std::unique_ptr<tenant::Registry> registry;
+
+  // --- what administrators do
+  std::shared_ptr<tenant::Tenant> make_org(const OrgId& org, const std::string& slug,
+                                           std::optional<Credits> overdraft);
+  Result<bool> price(const std::string& model);
+  Agent add_agent(tenant::Tenant& org, const std::string& name);
+
+  tenant::CallFacts facts(const Agent& who, std::int64_t input, std::int64_t output) const;
+  [[nodiscard]] std::string catalog_fault() const;
 };
 
 using MaybeHold = std::expected<tenant::Hold, domain::Refusal>;
 asio::awaitable<MaybeHold> reserve(tenant::CallFacts facts);
 asio::awaitable<Result<domain::Charge>> settle(tenant::Hold hold, std::int64_t input, std::int64_t output);
 constexpr std::int64_t price_of(std::int64_t input, std::int64_t output) { return input + 2 * output; }
-
-// --runs N --seed S and the like: the value of `flag`, or `otherwise`.
-std::uint64_t argument(int argc, char** argv, std::string_view flag, std::uint64_t otherwise);
 
 }  // namespace govctl::test

@@ -406,6 +406,7 @@ void leave_in_real_directory(const std::string& path, const std::string& content
 }  // namespace
 
 SimDisk::SimDisk() : state_(std::make_unique<State>()) {
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // as the store does, before SQLite's first use
   state_->real = sqlite3_vfs_find(nullptr);
   state_->vfs = *state_->real;
   state_->vfs.zName = "memory";

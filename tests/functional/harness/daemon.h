@@ -40,6 +40,7 @@ inline bool holds(const std::string& text, const std::string& words) {
 
 struct Options {
   std::vector<std::string> flags;
+  std::string state_dir = {};  // empty: in its directory
   bool start = true;
   bool slow_disk = false;  // hold_disk() works
 };
@@ -71,7 +72,9 @@ class TestDaemon {
   // `govd verify` on the files, with further arguments.
   [[nodiscard]] ProgramEnd verify_files(const std::vector<std::string>& more = {}) const;
 
-  [[nodiscard]] std::string state() const { return directory_.path() + "/state"; }
+  [[nodiscard]] std::string state() const {
+    return options_.state_dir.empty() ? directory_.path() + "/state" : options_.state_dir;
+  }
   [[nodiscard]] std::string keys() const { return directory_.path() + "/keys"; }
   [[nodiscard]] std::string socket() const { return directory_.path() + "/s"; }
   [[nodiscard]] std::string log_file() const { return directory_.path() + "/govd.log"; }

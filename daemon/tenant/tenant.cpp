@@ -130,7 +130,7 @@ Result<std::shared_ptr<Tenant>> Tenant::open(const OrgId& id, const std::string&
   State& state = *tenant->state_;
   const Timestamp now = services.clock->now();
   // A day that a charge was made in is open, though the clock has stepped back out of it since.
-  constexpr std::int64_t two_days = 2 * 86'400 * micros_per_second;
+  constexpr std::int64_t two_days = std::int64_t{2} * 86'400 * micros_per_second;
   auto latest = store::latest_event(**reader, Timestamp{now.micros + two_days});
   if (!latest) return give_up(latest.error());
   state.meters.open(now, latest->value_or(now));
@@ -191,14 +191,14 @@ asio::awaitable<Result<void>> Tenant::commit_change(store::Work work, bool dry_r
   // The swap happens in the writer's order of commits, whatever thread the callers resume on.
   auto swap = [self, next](Result<void>& result) {
     if (!result) return;
-    const std::shared_ptr<const Snapshot> fresh = *next;
-    self->journal_revocations(*fresh);
+    const Snapshot& fresh = **next;
+    self->journal_revocations(fresh);
     {
       const std::scoped_lock lock(self->state_->mutex);
-      self->state_->snapshot = std::move(*next);
+      self->state_->snapshot = *next;
       self->wake_waiters();
     }
-    self->state_->in_flight.judge(*fresh);
+    self->state_->in_flight.judge(fresh);
   };
   co_return co_await commit_then(services_, *file_, store::Queue::bounded, std::move(wrapped), std::move(swap));
 }

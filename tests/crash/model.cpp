@@ -303,7 +303,7 @@ class Pair {
   }
   // Some seconds, hours, days; to the next month.
   void pass_time(const Step& step) {
-    constexpr std::array<std::int64_t, 4> units{1, 3'600, 86'400, 31 * 86'400};
+    constexpr std::array<std::int64_t, 4> units{1, 3'600, 86'400, std::int64_t{31} * 86'400};
     const std::int64_t seconds = units[step.which % units.size()] * (step.which % 4 < 3 ? step.amount % 30 : 1);
     home_.clock.advance_seconds(seconds);
     model_.pass(seconds * MoneyModel::second);

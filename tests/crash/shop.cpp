@@ -96,6 +96,7 @@ std::shared_ptr<tenant::Tenant> Serving::open(const OrgId& org) const {
   return must(tenant::Tenant::open(org, home.org_path(org), services), "the org");
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): its last owner is here
 void Serving::close(std::shared_ptr<tenant::Tenant> tenant) const {
   home.loop.turn();
   store::File& file = tenant->file();

@@ -70,7 +70,9 @@ struct SimDisk::State {
   }
   // 0, or the errno with which the point fails now.
   int pass(DiskPoint passed) {
-    if (passed == point && passes_left > 0 && --passes_left == 0) {
+    const bool counts = passed == point && passes_left > 0;
+    if (counts) --passes_left;
+    if (counts && passes_left == 0) {
       failing = true;
       if (fault == DiskFault::kill) killed = {contents(), log.events.size()};
     }

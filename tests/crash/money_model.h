@@ -102,7 +102,9 @@ class MoneyModel {
     if (need > room) {
       if (need <= later) return {Answer::waits};
       // Less output may fit, down to 256 tokens.
-      const auto fits = [&](std::int64_t credits) { return output > 256 && model_input + std::int64_t{512} <= credits; };
+      const auto fits = [&](std::int64_t credits) {
+        return output > 256 && model_input + std::int64_t{512} <= credits;
+      };
       if (!fits(room)) return {fits(later) ? Answer::waits : Answer::no_money};
       output = (room - model_input) / 2;
       admit(agent, output);
